@@ -1,0 +1,111 @@
+package hall
+
+import (
+	"context"
+
+	"schalter/appliance"
+	"schalter/appliance/store"
+	"schalter/media"
+)
+
+// Media is the media plane as the hall uses it: values in, values out. Within one process it is *media.Plane; from the
+// media plane's own process on it is the client of a Unix socket.
+type Media interface {
+	// Join seats somebody and issues relay credentials. Joining a seat that is there is an error.
+	Join(ctx context.Context, seat media.Seat) (media.Access, error)
+	// Publish answers the browser's offer. A second offer renegotiates the same connection.
+	Publish(ctx context.Context, seat media.SeatID, offer media.Offer) (media.Answer, error)
+	// Subscribed hands in the browser's answer to a SubscribeOffer.
+	Subscribed(ctx context.Context, seat media.SeatID, revision int, sdp string) error
+	// Leave closes the seat's connections and revokes its relay credentials. Unknown seats are no error.
+	Leave(ctx context.Context, seat media.SeatID) error
+	// Events is closed when the plane has closed.
+	Events() <-chan media.Event
+}
+
+// Store is what the hall needs of package store.
+type Store interface {
+	Load(ctx context.Context) (appliance.Snapshot, error)
+	// Write makes all entries durable in one transaction, or none.
+	Write(ctx context.Context, entries []store.Entry) error
+	// Answered looks up the first answer to a repeated request; nil when there is none.
+	Answered(ctx context.Context, key store.Key) (*store.Answer, error)
+}
+
+// Request is one wish to change the house.
+type Request struct {
+	Actor appliance.Actor
+	Event appliance.Event
+	Key   *store.Key // optional: a repeated request gets the first answer
+	Token []byte     // hash of the new visit's token, for Arrive
+}
+
+// Answer is what the asker is told: the state as of the change, or why not. It is stored with the key as JSON.
+type Answer struct {
+	Visit *appliance.VisitView  `json:"visit,omitempty"` // for citizens' events
+	Staff *appliance.StaffVisit `json:"staff,omitempty"` // for clerks' events on a visit
+	Desk  *appliance.DeskView   `json:"desk,omitempty"`  // for SetDesk
+	None  bool                  `json:"none,omitempty"`  // Next: nobody waits
+	Error *appliance.Error      `json:"error,omitempty"` // decided against (Conflict only is stored with a key)
+}
+
+// Push is what a live connection is sent. Exactly one field is set.
+type Push struct {
+	Visit     *appliance.VisitView // the citizen's view changed
+	Desk      *appliance.DeskView  // the clerk's view changed
+	Seat      *SeatGiven           // start media with this seat
+	Unseat    *media.SeatID        // media with this seat is over: close its connections
+	Answer    *Published           // to an offer of this line
+	Subscribe *Subscribed          // an offer to this line
+	Text      *Text                // real-time text of the other side (and one's own, on a new line)
+	Devices   *Devices             // the other side's microphone, camera, screen
+	Replaced  bool                 // a newer page of the same person took the place; this one may take it back
+	Ended     string               // the line is closed: "signed-out", "visit-over", "shutdown", "slow"
+	Problem   *appliance.Error     // a message of this line was refused
+}
+
+// SeatGiven starts media in the browser.
+type SeatGiven struct {
+	Seat   media.SeatID
+	Room   media.RoomID
+	Access media.Access
+}
+
+// Published answers Line.Publish.
+type Published struct {
+	Seat   media.SeatID
+	Answer media.Answer
+}
+
+// Subscribed is an offer for the receiving connection of a seat.
+type Subscribed struct {
+	Seat  media.SeatID
+	Offer media.SubscribeOffer
+}
+
+// Side tells the two ends of a talk apart.
+type Side string
+
+// The sides. A companion's will follow.
+const (
+	SideCitizen Side = "citizen"
+	SideClerk   Side = "clerk"
+)
+
+// Text is one line of real-time text: always the whole line as it stands now, so that a lost message heals itself.
+// Line counts from 1 for each side; Done closes it. Kept in memory until the talk ends, never stored.
+type Text struct {
+	Side Side   `json:"side"`
+	Name string `json:"name"`
+	Line int    `json:"line"`
+	Text string `json:"text"` // at most 1,000 characters
+	Done bool   `json:"done"`
+}
+
+// Devices is what a side sends now.
+type Devices struct {
+	Side       Side `json:"side"`
+	Microphone bool `json:"microphone"`
+	Camera     bool `json:"camera"`
+	Screen     bool `json:"screen"`
+}

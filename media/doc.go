@@ -1,0 +1,2 @@
+// Package media is the selective forwarding unit: it knows rooms, seats and tracks, no citizens and no offices.
+package media
