@@ -1,0 +1,77 @@
+// What a page really receives: decoded frames, pixels and sound, read in the page itself.
+
+/** Waits until the page decodes more pictures than before; returns the moment in ms (one clock for all on this machine). */
+export async function firstPicture(page, beyond = 0, timeout = 15_000) {
+  return page.evaluate(async (beyond, timeout) => {
+    const until = Date.now() + timeout;
+    while (Date.now() < until) {
+      let n = 0;
+      for (const pc of window.labConnections) {
+        if (pc.connectionState === 'closed') continue;
+        for (const r of (await pc.getStats()).values()) if (r.type === 'inbound-rtp' && r.kind === 'video') n += r.framesDecoded ?? 0;
+      }
+      if (n > beyond) return Date.now();
+      await new Promise((r) => setTimeout(r, 25));
+    }
+    return 0;
+  }, beyond, timeout);
+}
+
+/** The state of what the page receives and by which way. */
+export async function received(page) {
+  return page.evaluate(async () => {
+    const out = {frames: 0, fps: 0, audio: 0, level: 0, lost: 0, codec: '', pairs: [], bytesSent: 0};
+    for (const pc of window.labConnections) {
+      if (pc.connectionState === 'closed') continue;
+      const stats = await pc.getStats();
+      for (const r of stats.values()) {
+        if (r.type === 'inbound-rtp' && r.kind === 'video') { out.frames += r.framesDecoded ?? 0; out.fps = Math.max(out.fps, r.framesPerSecond ?? 0); out.codec = stats.get(r.codecId)?.mimeType ?? out.codec; }
+        if (r.type === 'inbound-rtp' && r.kind === 'audio') { out.audio += r.packetsReceived ?? 0; out.level = Math.max(out.level, r.totalAudioEnergy ?? 0); out.lost += r.packetsLost ?? 0; }
+        if (r.type === 'outbound-rtp') out.bytesSent += r.bytesSent ?? 0;
+        if (r.type === 'candidate-pair' && r.state === 'succeeded' && (r.nominated || r.selected)) {
+          const l = stats.get(r.localCandidateId); const m = stats.get(r.remoteCandidateId);
+          if (l && m) out.pairs.push(`${l.candidateType}/${l.protocol}${l.relayProtocol ? '/' + l.relayProtocol : ''}>${m.protocol}`);
+        }
+      }
+    }
+    return out;
+  });
+}
+
+/** Draws the received picture and measures it: mean brightness and spread. A black or frozen-grey picture has no spread. */
+export async function picture(page) {
+  return page.evaluate(async () => {
+    for (const pc of window.labConnections) {
+      if (pc.connectionState === 'closed') continue;
+      for (const r of pc.getReceivers()) {
+        if (r.track?.kind !== 'video' || r.track.muted || r.track.readyState !== 'live') continue;
+        const v = document.createElement('video');
+        v.muted = true; v.playsInline = true; v.srcObject = new MediaStream([r.track]);
+        await v.play().catch(() => {});
+        for (let i = 0; i < 60 && v.videoWidth === 0; i++) await new Promise((f) => setTimeout(f, 50));
+        if (v.videoWidth === 0) continue;
+        const c = new OffscreenCanvas(64, 36); const g = c.getContext('2d');
+        g.drawImage(v, 0, 0, 64, 36);
+        const d = g.getImageData(0, 0, 64, 36).data; let s = 0; let q = 0; const n = d.length / 4;
+        for (let i = 0; i < d.length; i += 4) { const y = (d[i] + d[i + 1] + d[i + 2]) / 3; s += y; q += y * y; }
+        v.srcObject = null;
+        return {mean: s / n, spread: Math.sqrt(q / n - (s / n) ** 2), width: v.videoWidth};
+      }
+    }
+    return {mean: 0, spread: 0, width: 0};
+  });
+}
+
+/** Sound that arrives now: growth of the received energy, or the level of the received track. */
+export async function sound(page, ms = 1500) {
+  const a = await received(page);
+  await new Promise((r) => setTimeout(r, ms));
+  const b = await received(page);
+  return {packets: b.audio - a.audio, energy: b.level - a.level};
+}
+
+/** The peer connections that live now, by identity. */
+export const connections = (page) => page.evaluate(() => {
+  window.labIds ??= new WeakMap(); window.labNext ??= 0;
+  return window.labConnections.filter((p) => p.connectionState !== 'closed').map((p) => { if (!window.labIds.has(p)) window.labIds.set(p, ++window.labNext); return window.labIds.get(p); });
+});

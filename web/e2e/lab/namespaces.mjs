@@ -1,0 +1,63 @@
+// Two network namespaces with a cable between them: the box and the people. Browsers do no ICE over loopback, and here
+// nothing else is reachable, so a request to a third party shows as a failure, not as silence.
+import {execFileSync} from 'node:child_process';
+import fs from 'node:fs';
+
+export const HOST = 'schalter.test';
+export const BOX4 = '10.77.0.1';
+export const PEOPLE4 = '10.77.0.2';
+
+const ip = (...args) => execFileSync('ip', args, {stdio: ['ignore', 'pipe', 'pipe']}).toString();
+const quiet = (f) => { try { return f(); } catch { return ''; } };
+
+export class Lab {
+  constructor(tag) {
+    this.box = `sch-box-${tag}`;
+    this.people = `sch-ppl-${tag}`;
+  }
+
+  up() {
+    for (const ns of [this.box, this.people]) {
+      ip('netns', 'add', ns);
+      ip('-n', ns, 'link', 'set', 'lo', 'up');
+      fs.mkdirSync(`/etc/netns/${ns}`, {recursive: true});
+      fs.writeFileSync(`/etc/netns/${ns}/hosts`, `127.0.0.1 localhost\n${BOX4} ${HOST}\n`);
+      fs.writeFileSync(`/etc/netns/${ns}/resolv.conf`, '');
+    }
+    ip('link', 'add', 'v0', 'netns', this.box, 'type', 'veth', 'peer', 'name', 'v0', 'netns', this.people);
+    ip('-n', this.box, 'addr', 'add', `${BOX4}/24`, 'dev', 'v0');
+    ip('-n', this.people, 'addr', 'add', `${PEOPLE4}/24`, 'dev', 'v0');
+    for (const ns of [this.box, this.people]) ip('-n', ns, 'link', 'set', 'v0', 'up');
+  }
+
+  down() {
+    for (const ns of [this.box, this.people]) {
+      quiet(() => ip('netns', 'del', ns));
+      fs.rmSync(`/etc/netns/${ns}`, {recursive: true, force: true});
+    }
+  }
+}
+
+const nft = (ns, rules) => execFileSync('ip', ['netns', 'exec', ns, 'nft', '-f', '-'], {input: rules});
+
+/** Drops what the people send by UDP: a hotel's or a town's firewall that lets only TCP out. */
+export function blockUDP(ns) {
+  nft(ns, `table inet lab { chain out { type filter hook output priority 0; ip daddr ${BOX4} udp dport 1-65535 drop; } }`);
+}
+
+/** Counts what the box sends anywhere but to the people; returns a reader of that count. */
+export function countStrays(ns) {
+  nft(ns, `table inet stray { counter strays { } chain out { type filter hook output priority 0;
+    oifname "lo" accept; ip daddr ${PEOPLE4} accept; counter name strays; } }`);
+  return () => Number(/packets (\d+)/.exec(execFileSync('ip', ['netns', 'exec', ns, 'nft', 'list', 'counter', 'inet', 'stray', 'strays']).toString())[1]);
+}
+
+/** Takes every rule of the lab away again. */
+export function open(ns) {
+  quiet(() => execFileSync('ip', ['netns', 'exec', ns, 'nft', 'delete', 'table', 'inet', 'lab'], {stdio: 'ignore'}));
+}
+
+/** Pulls the cable, or plugs it in. */
+export function cable(ns, plugged) {
+  ip('-n', ns, 'link', 'set', 'v0', plugged ? 'up' : 'down');
+}
