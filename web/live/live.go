@@ -1,8 +1,8 @@
 // Package live holds the messages of the live connection (GET /api/v1/live, a WebSocket with JSON text messages) and a
 // Go client for them. It is a leaf: the room device and the load generator use it without the rest of the house.
 //
-// Every message is an object with "t". Unknown types, unknown fields, duplicate keys and messages over 64 KiB are
-// refused with a problem; three in a row end the connection. SDP is opaque here.
+// Every message is an object with "t". Unknown types, unknown fields, missing fields, duplicate keys and messages over
+// 64 KiB are refused with a problem; three in a row end the connection. SDP is opaque here.
 //
 // # The way of a connection
 //
@@ -14,9 +14,56 @@
 // A page is named by the query parameter page (32 hex digits, made by the page when it loads). When the same page
 // reconnects within 30 s its seat is still there and the page keeps its connections; the server repeats "seat" with
 // the same id. Another page of the same person takes the place: the older one gets "replaced".
+//
+// # Fields
+//
+// Every field named here is always there, in exactly this spelling; there are no others. Page to server:
+//
+//	{"t":"ping"}
+//	{"t":"publish",    "seat":"…", "sdp":"v=0…", "sources":{"0":"microphone","1":"camera","2":"screen"}}
+//	{"t":"subscribed", "seat":"…", "revision":1, "sdp":"v=0…"}
+//	{"t":"rejoin",     "seat":"…"}
+//	{"t":"devices",    "microphone":true, "camera":false, "screen":false}
+//	{"t":"text",       "line":1, "text":"Guten T", "done":false}
+//	{"t":"take_over"}
+//
+// Server to page:
+//
+//	{"t":"pong"}
+//	{"t":"visit",      "view":{…appliance.VisitView…}}
+//	{"t":"desk",       "view":{…appliance.DeskView…}}
+//	{"t":"seat",       "seat":"…", "room":"…", "ice_servers":[{"urls":["turns:…"],"username":"…","credential":"…","expires":"2026-…Z"}]}
+//	{"t":"unseat",     "seat":"…"}
+//	{"t":"published",  "seat":"…", "sdp":"v=0…", "late":["candidate:…"]}
+//	{"t":"subscribe",  "seat":"…", "revision":1, "sdp":"v=0…", "late":["candidate:…"],
+//	                   "tracks":[{"mid":"0","seat":"…","source":"camera"}]}
+//	{"t":"text",       "side":"citizen"|"clerk", "name":"Frau Weber", "line":1, "text":"Guten T", "done":false}
+//	{"t":"devices",    "side":"citizen"|"clerk", "microphone":true, "camera":false, "screen":false}
+//	{"t":"replaced"}
+//	{"t":"ended",      "reason":"signed-out"|"visit-over"|"shutdown"|"slow"}
+//	{"t":"problem",    "code":"malformed", "title":"…"}   (title: German, to be shown)
+//
+// Arrays and objects are never null. In "sources" the key is the mid of the offer. "late" holds ICE-TCP candidates in
+// SDP form, to be added when there is no connection after 1.5 s. Text is always the whole line as it stands, at most
+// 1,000 characters; lines count from 1 for each side.
+//
+// # Close codes
+//
+// 1000 and 1001: over, or the box restarts; connect again unless "ended" said otherwise. 1008: refused for good (three
+// bad messages, too many messages, no longer signed in): ask GET /api/v1/visit or /desk first. 1009: a message was too big.
 package live
 
 import "time"
+
+// Path is where the live connection is.
+const Path = "/api/v1/live"
+
+// Limits of a connection.
+const (
+	MaxMessage = 64 << 10         // bytes of one message, either way from a page
+	Heartbeat  = 10 * time.Second // how often a page sends ping
+	MaxBad     = 3                // refused messages in a row until the end
+)
 
 // Types of message, client to server.
 const (
