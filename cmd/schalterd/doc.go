@@ -1,0 +1,22 @@
+// Command schalterd is the town hall's video counter: the daemon that holds the house.
+//
+//	schalterd --data DIR [--listen HOST:PORT] [--public HOST[:PORT]]… [--demo [--demo-password WORD]] [--cert FILE --key FILE]
+//
+// It runs in the foreground, uses nothing outside DIR, takes one TCP and one UDP port, and ends on SIGTERM or SIGINT after it has
+// drained. It is configured by these flags alone; what a town decides lies in its database.
+//
+// # The way of a start
+//
+// main.go reads flags and signals. config.go checks them and reports every fault at once. run in wire.go takes the lock in DIR
+// (lock.go), opens the sockets or takes systemd's (sockets.go), opens store, certificate, media plane, hall and web in this order and
+// closes them in the opposite one: first nobody new is let in, then open requests end, then rooms, media and at last the database.
+//
+// Three goroutines live as long as the daemon and are waited for: network.go follows the machine's addresses, the names given as
+// --public and the certificate; sweep.go cleans up at the start and every night; systemd's watchdog asks the hall for a sign of life.
+//
+// The operator's command line (cmd/schalter) talks to control.go over DIR/control.sock.
+//
+// # Exit codes
+//
+// 0 ended as asked; 1 did not start or broke down, the reason is on stderr; 2 wrong flags; 3 another one runs in DIR.
+package main

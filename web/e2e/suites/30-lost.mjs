@@ -1,0 +1,103 @@
+// Nothing is lost: reload, second tab, no network, restart of the daemon.
+import {Citizen, Clerk} from '../people.mjs';
+import {firstPicture, received} from '../lab/media.mjs';
+import {press, says, text} from '../lab/find.mjs';
+import {cable} from '../lab/namespaces.mjs';
+
+export default async function lost({report, box, open, peopleNS, boxNS}) {
+  const chromium = await open('chromium');
+  const wp = await chromium.person('weber');
+  const weber = new Clerk(wp, 'weber');
+  await weber.signIn();
+  await weber.devices();
+
+  const meet = async (name) => {
+    const cp = await chromium.person('citizen');
+    const citizen = new Citizen(cp);
+    await citizen.arrive({name, matter: 'Fundsache: Fahrrad'});
+    await citizen.devices();
+    await weber.next();
+    await citizen.accept();
+    if (!await firstPicture(cp) || !await firstPicture(wp)) throw new Error('no picture at the start');
+    return {cp, citizen};
+  };
+  const again = async (page, what, limit = 5_000) => {
+    const t = Date.now();
+    const base = (await received(page)).frames;
+    const at = await firstPicture(page, base, limit + 10_000);
+    report.check(at && at - t <= limit, `${what}: media is back within ${limit / 1000} s`, at ? `${at - t} ms` : 'never');
+  };
+
+  await report.story('the citizen reloads while talking', async () => {
+    const {cp, citizen} = await meet('Ilse Hoffmann');
+    await cp.reload();
+    const t = Date.now();
+    const at = await firstPicture(cp, 0);
+    report.check(at && at - t <= 5_000, 'reload: the picture is back within 5 s', at - t);
+    report.check(cp.url() === citizen.url, 'reload: same address');
+    await again(wp, 'reload, seen by the clerk');
+    await weber.finish();
+    await cp.browserContext().close();
+  });
+
+  await report.story('the clerk reloads while talking', async () => {
+    const {cp} = await meet('Jonas Keller');
+    await wp.reload();
+    const t = Date.now();
+    const at = await firstPicture(wp, 0);
+    report.check(at && at - t <= 5_000, "clerk's reload: the picture is back within 5 s", at - t);
+    await weber.finish();
+    await cp.browserContext().close();
+  });
+
+  await report.story('a second tab takes the place; the first can take it back', async () => {
+    const cp = await chromium.person('citizen');
+    const citizen = new Citizen(cp);
+    await citizen.arrive({name: 'Mehmet Aydın', matter: 'Personalausweis'});
+    const second = await cp.browserContext().newPage();
+    second.labName = 'citizen, second tab';
+    await second.goto(citizen.url);
+    await says(cp, /anderen (Fenster|Tab)/i);
+    await press(cp, /Hier weiter/);
+    await says(second, /anderen (Fenster|Tab)/i);
+    report.check(true, 'second tab: the newest has the place, the older takes it back');
+    await press(cp, /verlassen/i);
+    await press(cp, /verlassen/i);
+    await says(cp, /verlassen|Auf Wiedersehen/i);
+    await cp.browserContext().close();
+  });
+
+  await report.story('90 s without network while waiting', async () => {
+    const cp = await chromium.person('citizen');
+    const citizen = new Citizen(cp);
+    await citizen.arrive({name: 'Olena Kovalenko', matter: 'Ummeldung'});
+    cable(peopleNS, false);
+    await says(cp, /Keine Verbindung/i, 40_000);
+    await new Promise((r) => setTimeout(r, 90_000));
+    cable(peopleNS, true);
+    const t = Date.now();
+    await cp.waitForFunction(() => !/Keine Verbindung/i.test(document.body.innerText), {timeout: 20_000});
+    report.figure('90 s without network → waiting page connected again (ms)', Date.now() - t);
+    await says(cp, /Nächst|vor Ihnen/i);
+    await weber.next();
+    await citizen.accept();
+    report.check(await firstPicture(cp), '90 s without network: place and name survive, the talk begins');
+    await weber.finish();
+    await cp.browserContext().close();
+  });
+
+  await report.story('the daemon is killed and started again during a talk', async () => {
+    const {cp, citizen} = await meet('Familie Brandt');
+    await box.stop('SIGKILL');
+    await box.start();
+    const t = Date.now();
+    const at = await firstPicture(cp, (await received(cp)).frames, 20_000);
+    report.check(at && at - t <= 5_000, 'restart: the picture is back within 5 s after the box is ready', at ? at - t : 'never');
+    const ak = await firstPicture(wp, (await received(wp)).frames, 20_000);
+    report.check(ak, 'restart: the clerk sees the citizen again');
+    report.check(/Familie Brandt/.test(await text(wp)), 'restart: same visit at the desk');
+    report.check(cp.url() === citizen.url, 'restart: same address');
+    await weber.finish();
+    await cp.browserContext().close();
+  });
+}

@@ -1,0 +1,167 @@
+// The live connection: one WebSocket that comes back by itself. No DOM here; socket, timers and chance are passed in.
+import { read, type FromBox, type ToBox } from './messages';
+
+/** What is used of a WebSocket. */
+export interface Socket {
+  readyState: number;
+  onopen: ((e: never) => void) | null;
+  onmessage: ((e: never) => void) | null;
+  onclose: ((e: never) => void) | null;
+  send(text: string): void;
+  close(): void;
+}
+
+export interface Surroundings {
+  open(url: string): Socket;
+  setTimeout(f: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+  now(): number;
+}
+
+/** up: messages flow. down: it tries again by itself. over: it will not come back without resume(). */
+export type LineState = 'connecting' | 'up' | 'down' | 'over';
+
+export interface Listener {
+  message(m: FromBox): void;
+  state(s: LineState): void;
+  /** A connection could not be opened at all: the sign-in or the visit may be gone. Asked once a failure. */
+  refused(): void;
+}
+
+const OPEN = 1;
+const heartbeat = 10_000;
+/** Longer silence than this means a dead line: two pongs are missing. */
+const silence = 25_000;
+/** A socket that does not open in this time is given up. */
+const patience = 10_000;
+const delays = [1_000, 2_000, 4_000, 8_000];
+
+const browser: Surroundings = {
+  open: (url) => new WebSocket(url) as unknown as Socket,
+  setTimeout: (f, ms) => setTimeout(f, ms),
+  clearTimeout: (h) => clearTimeout(h as number),
+  now: () => performance.now(),
+};
+
+export class LiveConnection {
+  #socket: Socket | null = null;
+  #state: LineState = 'connecting';
+  #attempt = 0;
+  #heard = 0;
+  #retry: unknown;
+  #beat: unknown;
+  #opening: unknown;
+
+  constructor(
+    private readonly url: string,
+    private readonly to: Listener,
+    private readonly around: Surroundings = browser,
+  ) {}
+
+  get state(): LineState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#connect();
+  }
+
+  /** False when the line is down: nothing is kept for later, the owner sends its state anew when it is up again. */
+  send(m: ToBox): boolean {
+    if (this.#socket?.readyState !== OPEN) return false;
+    this.#socket.send(JSON.stringify(m));
+    return true;
+  }
+
+  /** The network or the page came back: try at once, or see whether the line is still alive. */
+  wake(): void {
+    if (this.#state === 'down') {
+      this.#attempt = 0;
+      this.#connect();
+    } else if (this.#state === 'up' && this.around.now() - this.#heard > heartbeat) {
+      this.send({ t: 'ping' });
+      this.around.clearTimeout(this.#beat);
+      const asked = this.around.now();
+      this.#beat = this.around.setTimeout(() => (this.#heard < asked ? this.#drop() : this.#schedule()), 4_000);
+    }
+  }
+
+  /** Ends it for good, until resume(). */
+  end(): void {
+    this.#release();
+    this.#set('over');
+  }
+
+  resume(): void {
+    if (this.#state !== 'over') return;
+    this.#attempt = 0;
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#release();
+    this.#set(this.#attempt === 0 && this.#state !== 'down' ? 'connecting' : 'down');
+    const socket = this.around.open(this.url);
+    let opened = false;
+    this.#socket = socket;
+    this.#opening = this.around.setTimeout(() => this.#drop(), patience);
+    socket.onopen = () => {
+      opened = true;
+      this.around.clearTimeout(this.#opening);
+      this.#heard = this.around.now();
+      this.#schedule();
+    };
+    socket.onmessage = (e: { data: unknown }) => {
+      this.#heard = this.around.now();
+      if (this.#state !== 'up') {
+        // Only a message proves that the box let us in; so the delays start anew here, not when the socket opens.
+        this.#attempt = 0;
+        this.#set('up');
+      }
+      const m = read(e.data);
+      if (m && m.t !== 'pong') this.to.message(m);
+    };
+    socket.onclose = () => {
+      if (!opened) this.to.refused();
+      if (this.#socket === socket) this.#drop();
+    };
+  }
+
+  #schedule(): void {
+    this.around.clearTimeout(this.#beat);
+    this.#beat = this.around.setTimeout(() => {
+      if (this.around.now() - this.#heard > silence) {
+        this.#drop();
+        return;
+      }
+      this.send({ t: 'ping' });
+      this.#schedule();
+    }, heartbeat);
+  }
+
+  #drop(): void {
+    if (this.#state === 'over') return;
+    this.#release();
+    this.#set('down');
+    const delay = delays[Math.min(this.#attempt, delays.length - 1)] ?? 8_000;
+    this.#attempt++;
+    this.#retry = this.around.setTimeout(() => this.#connect(), delay);
+  }
+
+  #release(): void {
+    this.around.clearTimeout(this.#retry);
+    this.around.clearTimeout(this.#beat);
+    this.around.clearTimeout(this.#opening);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #set(s: LineState): void {
+    if (this.#state === s) return;
+    this.#state = s;
+    this.to.state(s);
+  }
+}
