@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -25,7 +26,7 @@ type queue struct {
 
 // Ranks within a queue. Within a rank who was in the house first is first.
 const (
-	rankFront  = iota // its talk broke off through no fault of its own
+	rankFront = iota // its talk broke off through no fault of its own
 	rankArrival
 	rankMissed // did not answer a moment ago: others go first
 	ranks
@@ -115,20 +116,11 @@ func (h *House) staffBoard(b *board, now time.Time) {
 			continue
 		}
 		for i, office := range c.Offices {
-			if q := b.queues[office]; q != nil && !contains(c.Offices[:i], office) {
+			if q := b.queues[office]; q != nil && !slices.Contains(c.Offices[:i], office) {
 				q.desks++
 			}
 		}
 	}
-}
-
-func contains(offices []OfficeID, id OfficeID) bool {
-	for _, o := range offices {
-		if o == id {
-			return true
-		}
-	}
-	return false
 }
 
 // worth ends the board's worth at a moment to come.
