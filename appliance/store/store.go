@@ -101,14 +101,17 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// makeFile makes an empty file that only its owner may open. SQLite gives its log and index files the same mode.
+// makeFile makes an empty file that only its owner may open. SQLite gives its log and index files the same mode. A file
+// that is there is not opened: closing it would drop the locks of another connection in this process.
 func makeFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return os.Chmod(path, 0o600)
+	}
 	if err != nil {
 		return err
 	}
-	err = f.Chmod(0o600)
-	return errors.Join(err, f.Close(), syncFolder(filepath.Dir(path)))
+	return errors.Join(f.Close(), syncFolder(filepath.Dir(path)))
 }
 
 // syncFolder makes the names in a folder durable.
