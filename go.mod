@@ -2,6 +2,9 @@ module schalter
 
 go 1.26.0
 
+// Some npm packages bring Go files along.
+ignore node_modules
+
 // The WebRTC set is pinned. The v3 line is closed upstream, and its parts were only ever tested against each other up
 // to these versions:
 //   - rtp from v1.8.19 on moves PaddingSize into the header, which srtp/v2 does not know: packets leave with the padding
