@@ -19,12 +19,15 @@ func (h *House) lapses(v *Visit) (time.Time, lapse) {
 	case Called:
 		ends := h.callEnds(v)
 		if at, will := h.clerkGone(v.Clerk); will && !at.After(ends) {
-			return at, released
+			return later(at, v.CalledAt), released
+		}
+		if h.cutOff(v.Clerk, ends) {
+			return ends, released
 		}
 		return ends, unanswered
 	case Talking:
 		if at, will := h.clerkGone(v.Clerk); will {
-			return at, orphaned
+			return later(at, v.TalksAt), orphaned
 		}
 	case Waiting:
 		if at, will := h.citizens[v.ID].absentFrom(h.terms); will {

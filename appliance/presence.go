@@ -4,8 +4,9 @@ import "time"
 
 // sight is when somebody was last heard of. It is not durable.
 type sight struct {
-	lines int       // live connections
-	heard time.Time // the last sign of life; zero: never
+	lines   int       // live connections
+	heard   time.Time // the last sign of life; zero: never
+	dropped bool      // that was the end of the last connection
 }
 
 // presence follows from the terms. A live connection is presence in itself: the hall closes lines that fell silent.
@@ -36,7 +37,10 @@ func (h *House) sightOf(who Actor) *sight {
 	case who.Clerk != "":
 		return h.staff[who.Clerk]
 	case who.Role == Citizen:
-		return h.citizens[who.Visit]
+		if v := h.visits[who.Visit]; v != nil && !v.State.Over() {
+			return h.citizens[who.Visit]
+		}
+		return nil
 	default:
 		return nil
 	}
@@ -61,6 +65,7 @@ func (h *House) met(now time.Time, who Actor, lines int) bool {
 	if now = moment(now); now.After(s.heard) {
 		s.heard = now
 	}
+	s.dropped = lines < 0 && s.lines == 1
 	s.lines = max(s.lines+lines, 0)
 	if before != Present || lines < 0 {
 		h.board = nil // its worth depended on when this one would be missed
@@ -75,6 +80,13 @@ func (h *House) clerkGone(id ClerkID) (time.Time, bool) {
 		return time.Time{}, true
 	}
 	return h.staff[id].absentFrom(h.terms)
+}
+
+// cutOff tells whether the clerk's last connection had broken for good by then. A call that rings for such a clerk is no
+// call that the citizen missed. Who works without a live connection is never cut off.
+func (h *House) cutOff(id ClerkID, at time.Time) bool {
+	s := h.staff[id]
+	return s != nil && s.lines == 0 && s.dropped && !s.heard.Add(h.terms.Interrupted).After(at)
 }
 
 func (h *House) clerkPresence(id ClerkID, now time.Time) Presence {

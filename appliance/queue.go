@@ -112,7 +112,7 @@ func (h *House) staffBoard(b *board, now time.Time) {
 		if at, ends := h.clerkGone(id); ends {
 			b.worth(now, at)
 		}
-		if h.deskState(id) == Pause {
+		if h.deskState(id) == Pause || !slices.Contains(c.Roles, ClerkRole) {
 			continue
 		}
 		for i, office := range c.Offices {

@@ -20,8 +20,10 @@ func (h *House) officeViews(now time.Time) []OfficeView {
 		q := board.queues[o.ID]
 		v := OfficeView{
 			ID: o.ID, Parent: o.Parent, Name: o.Name, Telephone: h.telephone(o), State: h.officeState(o, now),
-			Waiting: q.callable, WaitMinutes: estimate(q.callable, q.talk, q.desks), OpensAt: when(o.OpensAt),
-			Staff: q.desks,
+			Waiting: q.callable, OpensAt: when(o.OpensAt), Staff: q.desks,
+		}
+		if !o.Closed { // what somebody who came now would wait
+			v.WaitMinutes = estimate(q.callable, q.talk, q.desks)
 		}
 		for _, s := range o.Services {
 			v.Services = append(v.Services, s.Name)

@@ -4,11 +4,10 @@ import "time"
 
 // SignIn is one signed-in browser of a clerk. A clerk may have several.
 type SignIn struct {
-	Hash     [32]byte // SHA-256 of the cookie's token; the token is stored nowhere
-	Clerk    ClerkID
-	BeganAt  time.Time
-	SeenAt   time.Time
-	Disabled bool // the clerk was disabled meanwhile
+	Hash    [32]byte // SHA-256 of the cookie's token; the token is stored nowhere
+	Clerk   ClerkID
+	BeganAt time.Time
+	SeenAt  time.Time
 }
 
 // Secret is what a clerk's sign-in is checked against.
