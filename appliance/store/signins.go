@@ -24,14 +24,10 @@ func (s *Store) Secret(ctx context.Context, name string) (appliance.Secret, erro
 	return c, nil
 }
 
-// SetSecret stores a clerk's password hash. When the password is a new one (rather than the old one hashed anew), every
-// sign-in session of the clerk ends with it.
-func (s *Store) SetSecret(ctx context.Context, clerk appliance.ClerkID, password string, fresh bool, at time.Time) error {
+// SetSecret stores a clerk's password hash.
+func (s *Store) SetSecret(ctx context.Context, clerk appliance.ClerkID, password string, at time.Time) error {
 	return s.change(ctx, "set password", func(ctx context.Context, t *transaction) error {
-		if err := t.secret(ctx, clerk, password, at); err != nil || !fresh {
-			return err
-		}
-		if _, err := t.exec(ctx, `DELETE FROM sign_ins WHERE clerk = ?`, string(clerk)); err != nil {
+		if err := t.secret(ctx, clerk, password, at); err != nil {
 			return err
 		}
 		return t.audit(ctx, row{at: at, role: appliance.TheHouse, action: "set_password", clerk: string(clerk)}, "")
@@ -65,20 +61,24 @@ func (s *Store) AddSignIn(ctx context.Context, in appliance.SignIn) error {
 	})
 }
 
-// SignIn finds a sign-in session by the hash of its token, with the clerk's present standing. An unknown one is
-// NotFound.
-func (s *Store) SignIn(ctx context.Context, hash [32]byte) (appliance.SignIn, error) {
-	in := appliance.SignIn{Hash: hash}
-	err := s.readers.QueryRowContext(ctx, `SELECT clerk, began_at, seen_at, disabled FROM sign_ins
-		JOIN clerks ON id = clerk WHERE hash = ?`, hash[:]).
-		Scan(&in.Clerk, moment{&in.BeganAt}, moment{&in.SeenAt}, &in.Disabled)
+// SignIn finds a sign-in session by the hash of its token, and the clerk as of now: roles that were taken away are gone
+// with the next request. An unknown one is NotFound.
+func (s *Store) SignIn(ctx context.Context, hash [32]byte) (appliance.SignIn, appliance.Clerk, error) {
+	in, c := appliance.SignIn{Hash: hash}, appliance.Clerk{}
+	err := s.readers.QueryRowContext(ctx, `SELECT began_at, seen_at, id, name, title, disabled,
+		(SELECT json_group_array(role) FROM (SELECT role FROM clerk_roles WHERE clerk = id ORDER BY n)),
+		(SELECT json_group_array(office) FROM (SELECT office FROM clerk_offices WHERE clerk = id ORDER BY n))
+		FROM sign_ins JOIN clerks ON id = clerk WHERE hash = ?`, hash[:]).
+		Scan(moment{&in.BeganAt}, moment{&in.SeenAt}, &c.ID, &c.Name, &c.Title, &c.Disabled,
+			words[appliance.Role]{&c.Roles}, words[appliance.OfficeID]{&c.Offices})
 	if errors.Is(err, sql.ErrNoRows) {
-		return in, &appliance.Error{Kind: appliance.NotFound, Code: "sign-in-unknown"}
+		return in, c, &appliance.Error{Kind: appliance.NotFound, Code: "sign-in-unknown"}
 	}
 	if err != nil {
-		return in, fmt.Errorf("look up sign-in session: %w", fault(err))
+		return in, c, fmt.Errorf("look up sign-in session: %w", fault(err))
 	}
-	return in, nil
+	in.Clerk = c.ID
+	return in, c, nil
 }
 
 // TouchSignIn notes when a sign-in session was last seen. One that has ended meanwhile stays ended.
@@ -92,27 +92,34 @@ func (s *Store) TouchSignIn(ctx context.Context, hash [32]byte, at time.Time) er
 // EndSignIn ends one sign-in session. Ending one that is not there is no error.
 func (s *Store) EndSignIn(ctx context.Context, hash [32]byte, at time.Time) error {
 	return s.change(ctx, "sign out", func(ctx context.Context, t *transaction) error {
-		return t.endSignIns(ctx, `DELETE FROM sign_ins WHERE hash = ? RETURNING clerk`, hash[:], at, "sign_out")
-	})
-}
-
-// EndSignIns ends all sign-in sessions of a clerk.
-func (s *Store) EndSignIns(ctx context.Context, clerk appliance.ClerkID, at time.Time) error {
-	return s.change(ctx, "sign out everywhere", func(ctx context.Context, t *transaction) error {
-		return t.endSignIns(ctx, `DELETE FROM sign_ins WHERE clerk = ? RETURNING clerk`, string(clerk), at, "sign_out_everywhere")
-	})
-}
-
-func (t *transaction) endSignIns(ctx context.Context, query string, which any, at time.Time, action string) error {
-	clerk, ended := "", 0
-	err := each(ctx, t.tx, func(scan func(...any) error) error {
-		ended++
-		return scan(&clerk)
-	}, query, which)
-	if err != nil || ended == 0 {
+		_, err := t.endSignIns(ctx, `DELETE FROM sign_ins WHERE hash = ? RETURNING hash, clerk`, hash[:], at, "sign_out")
 		return err
+	})
+}
+
+// EndSignIns ends all sign-in sessions of a clerk and tells their hashes.
+func (s *Store) EndSignIns(ctx context.Context, clerk appliance.ClerkID, at time.Time) (ended [][32]byte, err error) {
+	err = s.change(ctx, "sign out everywhere", func(ctx context.Context, t *transaction) error {
+		ended, err = t.endSignIns(ctx, `DELETE FROM sign_ins WHERE clerk = ? RETURNING hash, clerk`, string(clerk), at,
+			"sign_out_everywhere")
+		return err
+	})
+	return ended, err
+}
+
+func (t *transaction) endSignIns(ctx context.Context, query string, which any, at time.Time, action string) ([][32]byte, error) {
+	clerk, ended := "", [][32]byte{}
+	err := each(ctx, t.tx, func(scan func(...any) error) error {
+		var hash []byte
+		err := scan(&hash, &clerk)
+		ended = append(ended, [32]byte{})
+		copy(ended[len(ended)-1][:], hash)
+		return err
+	}, query, which)
+	if err != nil || len(ended) == 0 {
+		return nil, err
 	}
-	return t.audit(ctx, row{at: at, role: appliance.ClerkRole, actor: clerk, action: action, clerk: clerk}, "")
+	return ended, t.audit(ctx, row{at: at, role: appliance.ClerkRole, actor: clerk, action: action, clerk: clerk}, "")
 }
 
 // VisitOf finds a visit by the hash of its token. An unknown one is NotFound.

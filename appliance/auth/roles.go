@@ -1,0 +1,105 @@
+package auth
+
+import (
+	"slices"
+
+	"schalter/appliance"
+)
+
+// Rule says who may use a route or send a message of the live connection.
+type Rule struct {
+	Route string // "POST /api/v1/desk/next" as the mux has it, or "live ping"
+	Roles []appliance.Role
+}
+
+// anyone is every role that a request can have. The house itself sends no requests.
+func anyone() []appliance.Role {
+	return []appliance.Role{
+		appliance.Anonymous, appliance.Citizen, appliance.Companion, appliance.RoomDevice, appliance.Viewer,
+		appliance.ClerkRole, appliance.Host, appliance.Administrator,
+	}
+}
+
+// Table is the one table of who may do what: every route of the public port, pages included, and every type of live
+// message from a browser. What is not in it is allowed to nobody. Whether a visit is the asker's own, or of an office
+// that a clerk serves, is the house's to decide; this table is about roles.
+func Table() []Rule {
+	all := anyone()
+	citizen := []appliance.Role{appliance.Citizen}
+	clerk := []appliance.Role{appliance.ClerkRole}
+	administrator := []appliance.Role{appliance.Administrator}
+	talkers := []appliance.Role{appliance.Citizen, appliance.ClerkRole}
+	return []Rule{
+		// The public API.
+		{"GET /api/v1/town", all},
+		{"POST /api/v1/visits", all},
+		{"GET /api/v1/visit", citizen},
+		{"POST /api/v1/visit/accept", citizen},
+		{"POST /api/v1/visit/more-time", citizen},
+		{"DELETE /api/v1/visit", citizen},
+		{"POST /api/v1/login", all},
+		{"DELETE /api/v1/login", all}, // signing out twice is no fault
+		{"GET /api/v1/desk", clerk},
+		{"PUT /api/v1/desk", clerk},
+		{"POST /api/v1/desk/next", clerk},
+		{"POST /api/v1/visits/{id}/call", clerk},
+		{"POST /api/v1/visits/{id}/transfer", clerk},
+		{"POST /api/v1/visits/{id}/pull-back", clerk},
+		{"POST /api/v1/visits/{id}/park", clerk},
+		{"POST /api/v1/visits/{id}/recall", clerk},
+		{"POST /api/v1/visits/{id}/finish", clerk},
+		{"POST /api/v1/visits/{id}/note", clerk},
+		{"GET /api/v1/live", talkers},
+		{"GET /healthz", all},
+		{"GET /readyz", all},
+
+		// Rooms, for encoders and viewers.
+		{"POST /api/v1/rooms/{room}/whip", []appliance.Role{appliance.RoomDevice}},
+		{"PATCH /api/v1/rooms/{room}/whip/{seat}", []appliance.Role{appliance.RoomDevice}},
+		{"DELETE /api/v1/rooms/{room}/whip/{seat}", []appliance.Role{appliance.RoomDevice}},
+		{"POST /api/v1/rooms/{room}/whep", []appliance.Role{appliance.Viewer, appliance.RoomDevice}},
+		{"PATCH /api/v1/rooms/{room}/whep/{seat}", []appliance.Role{appliance.Viewer, appliance.RoomDevice}},
+		{"DELETE /api/v1/rooms/{room}/whep/{seat}", []appliance.Role{appliance.Viewer, appliance.RoomDevice}},
+
+		// Pages and their forms. A link page shows nothing by itself: what it shows follows from the token in it.
+		{"GET /{$}", all},
+		{"GET /w/{office}", all},
+		{"POST /w/{office}", all},
+		{"GET /g/{token}", all},
+		{"GET /t/{token}", all},
+		{"GET /anmelden", all},
+		{"POST /anmelden", all},
+		{"POST /abmelden", all},
+		{"GET /desk", clerk},
+		{"GET /admin/", administrator},
+		{"GET /test", all},
+		{"GET /hilfe", all},
+		{"GET /impressum", all},
+		{"GET /datenschutz", all},
+		{"GET /barrierefreiheit", all},
+		{"GET /leichte-sprache", all},
+		{"GET /assets/", all},
+		{"POST /csp", all}, // a browser's report of what the policy stopped
+
+		// The live connection, browser to box.
+		{"live ping", talkers},
+		{"live publish", talkers},
+		{"live subscribed", talkers},
+		{"live rejoin", talkers},
+		{"live devices", talkers},
+		{"live text", talkers},
+		{"live take_over", talkers},
+	}
+}
+
+// allowed is the table by route. It is built once and never changed.
+var allowed = func() map[string][]appliance.Role {
+	m := map[string][]appliance.Role{}
+	for _, r := range Table() {
+		m[r.Route] = r.Roles
+	}
+	return m
+}()
+
+// May tells whether a role may use a route or send a live message. Unknown routes and roles may nothing.
+func May(route string, role appliance.Role) bool { return slices.Contains(allowed[route], role) }
