@@ -35,23 +35,23 @@ const (
 
 // Methods and classes, RFC 8489 section 5 and RFC 8656 section 17.
 const (
-	methodBinding           = 0x001
-	methodAllocate          = 0x003
-	methodRefresh           = 0x004
-	methodSend              = 0x006
-	methodCreatePermission  = 0x008
-	methodChannelBind       = 0x009
-	classRequest            = 0
-	classIndication         = 1
-	classSuccess            = 2
-	classError              = 3
-	cookie                  = 0x2112A442
-	stunHeader              = 20
-	maxAttributes           = 32
-	fingerprintXOR          = 0x5354554e
-	bindingSuccess          = 0x0101
-	bindingError            = 0x0111
-	protocolUDP        byte = 17
+	methodBinding               = 0x001
+	methodAllocate              = 0x003
+	methodRefresh               = 0x004
+	methodSend                  = 0x006
+	methodCreatePermission      = 0x008
+	methodChannelBind           = 0x009
+	classRequest                = 0
+	classIndication             = 1
+	classSuccess                = 2
+	classError                  = 3
+	cookie                      = 0x2112A442
+	stunHeader                  = 20
+	maxAttributes               = 32
+	fingerprintXOR              = 0x5354554e
+	bindingSuccess              = 0x0101
+	bindingError                = 0x0111
+	protocolUDP            byte = 17
 )
 
 // Attributes, RFC 8489 section 18.3, RFC 8656 section 18, RFC 8445 section 21.2; the old ones from RFC 3489 and 5780.

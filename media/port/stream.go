@@ -1,0 +1,206 @@
+package port
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	frameLimit    = packetSize - 1 // bytes in one RFC 4571 frame; a browser's are at most 1,500
+	firstFrame    = 5 * time.Second
+	streamIdle    = 30 * time.Second // checks come every few seconds on a live stream
+	streamWrite   = 10 * time.Second
+	streamBuffer  = 64 << 10 // bytes
+	streamMedia   = 48 << 10 // media is dropped from here on
+	maxStreams    = 2048
+	errFrame      = fault("stream: no frame of ours")
+	errFirstFrame = fault("stream: first frame is no check of a peer")
+)
+
+// Stream serves one ICE-TCP connection (RFC 6544, frames of RFC 4571) until it ends. The peer behind its first Binding
+// request sees it as a UDP address. A connection that breaks the rules is closed without a byte.
+func (m *Mux) Stream(c net.Conn) {
+	if !m.enter(c) {
+		_ = c.Close()
+		return
+	}
+	defer m.leave(c)
+	s := &stream{conn: c}
+	s.some.L = &s.mu
+	if err := m.serveStream(s); err != nil {
+		m.log.Debug("ice-tcp stream ended", "reason", reason(err))
+	}
+}
+
+func (m *Mux) enter(c net.Conn) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || len(m.streams) >= maxStreams {
+		m.count.crowded.Add(1)
+		return false
+	}
+	m.streams[c] = struct{}{}
+	m.wg.Add(1)
+	return true
+}
+
+func (m *Mux) leave(c net.Conn) {
+	_ = c.Close()
+	m.mu.Lock()
+	delete(m.streams, c)
+	m.mu.Unlock()
+	m.wg.Done()
+}
+
+func (m *Mux) serveStream(s *stream) error {
+	var buf [2 + frameLimit]byte
+	// The first frame decides whether anything is kept for this connection at all.
+	b, err := s.receive(buf[:], firstFrame)
+	if err != nil {
+		return err
+	}
+	msg, err := parseSTUN(b)
+	if err != nil {
+		m.count.malformed.Add(1)
+		return err
+	}
+	if msg.method != methodBinding || msg.class != classRequest || !msg.integrity || !m.alive(msg.ufrag()) {
+		m.count.strangers.Add(1)
+		return errFirstFrame
+	}
+	r, err := m.Attach(s.push)
+	if err != nil {
+		return err
+	}
+	var writer sync.WaitGroup
+	writer.Go(s.drain)
+	defer writer.Wait()
+	defer s.end()
+	defer r.Close()
+	for {
+		r.Deliver(b)
+		if b, err = s.receive(buf[:], streamIdle); err != nil {
+			return err
+		}
+		switch classify(b) {
+		case stunPacket:
+			if err := CheckSTUN(b); err != nil {
+				m.count.malformed.Add(1)
+				return err
+			}
+		case unknown:
+			m.count.malformed.Add(1)
+			return errFrame
+		}
+	}
+}
+
+// stream is the writing half of one ICE-TCP connection.
+type stream struct {
+	conn net.Conn
+
+	mu     sync.Mutex
+	some   sync.Cond // something to write, or the end
+	out    []byte    // frames to write; guarded by mu
+	closed bool      // guarded by mu
+}
+
+// receive reads one frame into b. An empty frame is skipped (RFC 4571 section 2: a null packet).
+func (s *stream) receive(b []byte, limit time.Duration) ([]byte, error) {
+	if err := s.conn.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return nil, err
+	}
+	for {
+		if _, err := io.ReadFull(s.conn, b[:2]); err != nil {
+			return nil, err
+		}
+		n := int(binary.BigEndian.Uint16(b))
+		if n > frameLimit || n > len(b)-2 {
+			return nil, errFrame
+		}
+		if n == 0 {
+			continue
+		}
+		if _, err := io.ReadFull(s.conn, b[2:2+n]); err != nil {
+			return nil, err
+		}
+		return b[2 : 2+n], nil
+	}
+}
+
+// push queues one packet as a frame, or drops it by the stream's rule.
+func (s *stream) push(b []byte) error {
+	limit := streamBuffer
+	if classify(b) == mediaPacket {
+		limit = streamMedia
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return net.ErrClosed
+	}
+	if len(b) > frameLimit || len(s.out)+2+len(b) > limit {
+		s.mu.Unlock()
+		return errFull
+	}
+	s.out = binary.BigEndian.AppendUint16(s.out, uint16(len(b)))
+	s.out = append(s.out, b...)
+	s.mu.Unlock()
+	s.some.Signal()
+	return nil
+}
+
+// drain writes what was queued, all of it at once. Two buffers take turns, so that a blocked write holds up nobody.
+func (s *stream) drain() {
+	var full []byte
+	for {
+		s.mu.Lock()
+		for len(s.out) == 0 && !s.closed {
+			s.some.Wait()
+		}
+		if s.closed {
+			s.mu.Unlock()
+			return
+		}
+		full, s.out = s.out, full[:0]
+		s.mu.Unlock()
+		err := s.conn.SetWriteDeadline(time.Now().Add(streamWrite))
+		if err == nil {
+			_, err = s.conn.Write(full)
+		}
+		if err != nil { // the reader finds out and ends the stream
+			_ = s.conn.Close()
+			s.end()
+			return
+		}
+	}
+}
+
+func (s *stream) end() {
+	_ = s.conn.Close() // a write that waits for the peer ends now
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.some.Broadcast()
+}
+
+// reason names an error without the addresses that errors of package net carry.
+func reason(err error) string {
+	var f fault
+	var ne net.Error
+	switch {
+	case errors.As(err, &f):
+		return string(f)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "closed by the peer"
+	case errors.Is(err, net.ErrClosed):
+		return "closed"
+	case errors.As(err, &ne) && ne.Timeout():
+		return "timeout"
+	}
+	return "connection failed"
+}

@@ -1,0 +1,276 @@
+package relay
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/turn/v2"
+
+	"schalter/media/port"
+)
+
+// Silence after which an allocation may be replaced by a new one of the same seat: a live browser checks every few
+// seconds.
+const silence = 10 * time.Second
+
+var (
+	errClosed   = errors.New("relay is closed")
+	errCrowded  = errors.New("too many connections")
+	errQuota    = errors.New("allocation quota reached")
+	errNoSeat   = errors.New("no seat")
+	errTCPRelay = errors.New("no relayed tcp")
+)
+
+// connection is one browser's TURN connection and its own server of the library.
+type connection struct {
+	net.Conn
+	relay   *Relay
+	server  *turn.Server
+	network netip.Prefix
+	secure  bool          // over TLS
+	ended   chan struct{} // the connection is closed
+	heard   atomic.Int64  // when the browser last sent a packet through the allocation, Unix nanoseconds
+
+	once  sync.Once
+	timer *time.Timer // closes the connection when it holds no allocation
+
+	mu      sync.Mutex
+	signed  string // seat of the request that is being handled; guarded by mu
+	holder  string // seat that holds, or last held, the allocation; guarded by mu
+	pipe    *pipe  // the live allocation, or nil; guarded by mu
+	closing bool   // guarded by mu
+}
+
+// oneShot is the listener of a connection's own server: it yields the connection and then waits for its end.
+type oneShot struct {
+	c     *connection
+	given bool
+}
+
+func (o *oneShot) Accept() (net.Conn, error) {
+	if !o.given {
+		o.given = true
+		return o.c, nil
+	}
+	<-o.c.ended
+	return nil, net.ErrClosed
+}
+
+func (o *oneShot) Close() error   { o.c.close(); return nil }
+func (o *oneShot) Addr() net.Addr { return o.c.LocalAddr() }
+
+func (r *Relay) serve(nc net.Conn) error {
+	c := &connection{Conn: nc, relay: r, ended: make(chan struct{})}
+	if t, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		c.network = port.Network(t.AddrPort().Addr())
+	}
+	if s, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		c.secure = s.ConnectionState().HandshakeComplete
+	}
+	if err := r.enter(c); err != nil {
+		return err
+	}
+	var err error
+	c.server, err = turn.NewServer(turn.ServerConfig{
+		Realm:         r.Realm,
+		LoggerFactory: logFactory{r},
+		AuthHandler:   c.authenticate,
+		InboundMTU:    4096, // more than port's guard lets through
+		ListenerConfigs: []turn.ListenerConfig{{
+			Listener: &oneShot{c: c}, RelayAddressGenerator: c, PermissionHandler: c.permitted,
+		}},
+	})
+	if err != nil {
+		c.close()
+		return fmt.Errorf("serve turn connection: %w", err)
+	}
+	return nil
+}
+
+// enter takes the connection in; close takes it out.
+func (r *Relay) enter(c *connection) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return errClosed
+	case len(r.conns) >= maxConnections:
+		return errCrowded
+	}
+	c.timer = time.AfterFunc(idleTime, c.close)
+	r.conns[c] = true
+	r.wg.Add(1)
+	return nil
+}
+
+// Close is called by the library when its read loop has ended.
+func (c *connection) Close() error {
+	c.close()
+	return nil
+}
+
+// close ends the connection and its allocation.
+func (c *connection) close() {
+	c.once.Do(func() {
+		c.timer.Stop()
+		_ = c.Conn.Close()
+		c.mu.Lock()
+		c.closing = true
+		p := c.pipe
+		c.mu.Unlock()
+		if p != nil {
+			_ = p.Close()
+		}
+		close(c.ended)
+		r := c.relay
+		r.mu.Lock()
+		delete(r.conns, c)
+		r.mu.Unlock()
+		r.wg.Done()
+	})
+}
+
+// authenticate gives the key of a username. The library checks the message's integrity with it afterwards. A seat's
+// credential is good until it expires; the connection that holds an allocation of the seat may use it until the seat is
+// revoked.
+func (c *connection) authenticate(name, _ string, _ net.Addr) ([]byte, bool) {
+	r := c.relay
+	expires, id, ok := parseUsername(name)
+	if !ok {
+		r.count.refused.Add(1)
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	holds := c.pipe != nil
+	r.mu.Lock()
+	known := r.seats[id] != nil
+	r.mu.Unlock()
+	if !known || holds && c.holder != id || !holds && !r.Now().Before(expires) {
+		r.count.refused.Add(1)
+		return nil, false
+	}
+	c.signed = id
+	return turn.GenerateAuthKey(name, r.Realm, r.password(name)), true
+}
+
+// Validate is part of turn's RelayAddressGenerator.
+func (c *connection) Validate() error { return nil }
+
+// AllocateConn is refused: no relayed TCP.
+func (c *connection) AllocateConn(string, int) (net.Conn, net.Addr, error) {
+	return nil, nil, errTCPRelay
+}
+
+// AllocatePacketConn makes the pipe of this connection's allocation. The library calls it in the goroutine that has just
+// authenticated the request.
+func (c *connection) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing || c.pipe != nil || c.signed == "" {
+		return nil, nil, errNoSeat
+	}
+	relayed, err := c.relay.reserve(c)
+	if err != nil {
+		c.relay.count.quota.Add(1)
+		return nil, nil, err
+	}
+	c.holder = c.signed
+	c.heard.Store(time.Now().UnixNano())
+	c.pipe = newPipe(c, relayed)
+	c.timer.Stop()
+	c.relay.count.allocated.Add(1)
+	return c.pipe, relayed, nil
+}
+
+// released is called once by the pipe when the allocation has ended.
+func (c *connection) released() {
+	c.mu.Lock()
+	id := c.holder
+	c.pipe = nil
+	if !c.closing {
+		c.timer.Reset(idleTime)
+	}
+	c.mu.Unlock()
+	c.relay.free(c, id)
+}
+
+// quiet is for how long the browser has sent nothing through its allocation.
+func (c *connection) quiet() time.Duration {
+	return time.Duration(time.Now().UnixNano() - c.heard.Load())
+}
+
+// permitted allows the addresses of the SFU and no other. The port is checked by the pipe.
+func (c *connection) permitted(_ net.Addr, ip net.IP) bool {
+	a, ok := netip.AddrFromSlice(ip)
+	if ok {
+		for _, p := range c.relay.Peers() {
+			if p.Addr() == a {
+				return true
+			}
+		}
+	}
+	c.relay.count.forbidden.Add(1)
+	return false
+}
+
+// reserve counts an allocation against the limits and gives its relayed address. c.mu is held, c.signed is the seat.
+func (r *Relay) reserve(c *connection) (*net.UDPAddr, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.seats[c.signed]
+	if s == nil || r.closed {
+		return nil, errNoSeat
+	}
+	n := 0
+	var quietest *connection
+	var since time.Duration
+	for o := range s.connections {
+		if o.secure != c.secure {
+			continue
+		}
+		n++
+		if quiet := o.quiet(); quiet >= silence && quiet > since {
+			quietest, since = o, quiet
+		}
+	}
+	if n >= r.PerSeat {
+		if quietest == nil {
+			return nil, errQuota
+		}
+		// It frees its place by itself; the seat is over its limit only until then.
+		delete(s.connections, quietest)
+		r.wg.Go(quietest.close)
+	}
+	if r.networks[c.network] >= r.PerNetwork {
+		return nil, errQuota
+	}
+	r.networks[c.network]++
+	s.connections[c] = true
+	return r.nextLocked(), nil
+}
+
+func (r *Relay) free(c *connection, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.seats[id]; s != nil {
+		delete(s.connections, c)
+	}
+	if r.networks[c.network]--; r.networks[c.network] <= 0 {
+		delete(r.networks, c.network)
+	}
+}
+
+// nextLocked makes up the relayed address that the browser is told: from 198.51.100.0/24 (RFC 5737, documentation), which
+// Chromium and Firefox take. It only has to differ from the browser's other candidates.
+func (r *Relay) nextLocked() *net.UDPAddr {
+	r.serial++
+	const ports = 64512 // 1024 to 65535
+	return &net.UDPAddr{IP: net.IPv4(198, 51, 100, byte(1+r.serial/ports%254)).To4(), Port: int(1024 + r.serial%ports)}
+}

@@ -1,0 +1,34 @@
+// Package relay is the TURN server of the box. It helps browsers whose network lets nothing out but TCP or TLS, and it
+// leads to exactly one peer: the SFU behind the mux of the same box.
+//
+// # The way of a packet
+//
+//	browser ─ TLS or TCP ─ port.Listener (strict parse) ─ turn ─ pipe ─ port.Remote ─ Mux ─ SFU
+//
+// There is no relay socket. An allocation is a pipe in memory; for each address of the SFU that the browser talks to the
+// pipe has its own remote in the mux, so that the SFU's answers carry the address that the browser asked. Whatever goes
+// to any other address ends in the pipe and is counted: the relay cannot be open, it has nowhere to go.
+//
+// # Credentials
+//
+// Issue gives a username "expiry:seat" with an HMAC as its password, good for one seat and ten minutes. A connection
+// that holds an allocation may go on refreshing it after that, until Revoke ends the seat: its connections are closed at
+// once and its credentials are refused from then on. A restart forgets all seats.
+//
+// A seat has two peer connections, and a browser makes an allocation for each of them over each way that it was given.
+// So the limit is two allocations per seat over TLS and two over plain TCP. A further one takes the place of one whose
+// browser has been silent for ten seconds (it changed its network); otherwise it is refused. Live allocations are also
+// limited per network (/24, /56).
+//
+// # Design
+//
+// turn v2 knows neither quotas nor who asks for a relay address. Therefore each connection has a server of its own, with
+// a listener that yields this connection and then waits for its end: address generator, permissions and credentials then
+// belong to one connection, one goroutine of the library asks them, and closing the connection ends all it holds.
+// Rejected: one server and a map from source address to seat, which cannot tell two requests of one address apart.
+//
+// # Ownership
+//
+// Relay owns the accept loop and every connection; Close ends and awaits them. A pipe's queue holds 256 packets to the
+// browser; media is dropped, newest first, from 224 on, STUN and DTLS at 256.
+package relay

@@ -1,0 +1,197 @@
+package relay
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"schalter/media/port"
+)
+
+const (
+	pipeSize  = 256  // packets to the browser
+	pipeMedia = 224  // media is dropped from here on
+	pipePeers = 16   // addresses of the SFU that one allocation talks to
+	pipeMTU   = 1600 // the library's buffer
+)
+
+// pipe is the relay "socket" of an allocation.
+type pipe struct {
+	conn    *connection
+	relayed *net.UDPAddr
+
+	peers atomic.Pointer[[]*peer] // replaced, never changed, under mu
+
+	mu     sync.Mutex
+	some   sync.Cond
+	ring   [pipeSize]parcel // guarded by mu; the buffers are used again
+	head   int              // guarded by mu
+	length int              // guarded by mu
+	closed bool             // guarded by mu
+}
+
+// parcel is a packet to the browser.
+type parcel struct {
+	from *net.UDPAddr
+	b    []byte
+}
+
+// peer is one address of the SFU with this allocation's remote for it.
+type peer struct {
+	key    netip.AddrPort
+	addr   *net.UDPAddr
+	remote *port.Remote
+}
+
+func newPipe(c *connection, relayed *net.UDPAddr) *pipe {
+	p := &pipe{conn: c, relayed: relayed}
+	p.some.L = &p.mu
+	return p
+}
+
+// WriteTo takes a packet of the browser to the SFU, or drops it: dropping is no error, lest the library writes a line for
+// each.
+func (p *pipe) WriteTo(b []byte, to net.Addr) (int, error) {
+	r := p.conn.relay
+	u, ok := to.(*net.UDPAddr)
+	if !ok {
+		r.count.astray.Add(1)
+		return len(b), nil
+	}
+	a, _ := netip.AddrFromSlice(u.IP)
+	peer := p.peer(netip.AddrPortFrom(a, uint16(u.Port)))
+	if peer == nil {
+		r.count.astray.Add(1)
+		return len(b), nil
+	}
+	p.conn.heard.Store(time.Now().UnixNano())
+	r.count.inbound.Add(1)
+	peer.remote.Deliver(b)
+	return len(b), nil
+}
+
+// peer finds the remote for an address of the SFU, or makes it. Nil: not an address of the SFU, or too many.
+func (p *pipe) peer(key netip.AddrPort) *peer {
+	if all := p.peers.Load(); all != nil {
+		for _, q := range *all {
+			if q.key == key {
+				return q
+			}
+		}
+	}
+	if !p.conn.relay.advertised(key) {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []*peer
+	if old := p.peers.Load(); old != nil {
+		all = *old
+	}
+	if p.closed || len(all) >= pipePeers {
+		return nil
+	}
+	q := &peer{key: key, addr: net.UDPAddrFromAddrPort(key)}
+	remote, err := p.conn.relay.Attach(func(b []byte) error { return p.push(b, q.addr) })
+	if err != nil {
+		return nil
+	}
+	q.remote = remote
+	grown := append(append(make([]*peer, 0, len(all)+1), all...), q)
+	p.peers.Store(&grown)
+	return q
+}
+
+func (r *Relay) advertised(key netip.AddrPort) bool {
+	for _, a := range r.Peers() {
+		if a == key {
+			return true
+		}
+	}
+	return false
+}
+
+// push queues a packet of the SFU for the browser, or drops it by the queue's rule.
+func (p *pipe) push(b []byte, from *net.UDPAddr) error {
+	if len(b) > pipeMTU {
+		return p.full()
+	}
+	limit := pipeSize
+	if len(b) > 0 && b[0] >= 128 { // RTP and RTCP
+		limit = pipeMedia
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return net.ErrClosed
+	}
+	if p.length >= limit {
+		p.mu.Unlock()
+		return p.full()
+	}
+	slot := &p.ring[(p.head+p.length)%pipeSize]
+	slot.b = append(slot.b[:0], b...)
+	slot.from = from
+	p.length++
+	p.mu.Unlock()
+	p.some.Signal()
+	return nil
+}
+
+func (p *pipe) full() error {
+	p.conn.relay.count.overflow.Add(1)
+	return port.Full()
+}
+
+// ReadFrom gives the library the next packet for the browser.
+func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.length == 0 && !p.closed {
+		p.some.Wait()
+	}
+	if p.closed {
+		return 0, nil, net.ErrClosed
+	}
+	slot := &p.ring[p.head]
+	n := copy(b, slot.b)
+	p.head = (p.head + 1) % pipeSize
+	p.length--
+	p.conn.relay.count.outbound.Add(1)
+	return n, slot.from, nil
+}
+
+// Close ends the allocation.
+func (p *pipe) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	var all []*peer
+	if old := p.peers.Load(); old != nil {
+		all = *old
+	}
+	p.mu.Unlock()
+	p.some.Broadcast()
+	for _, q := range all {
+		q.remote.Close()
+	}
+	p.conn.released()
+	return nil
+}
+
+// LocalAddr is the relayed address.
+func (p *pipe) LocalAddr() net.Addr { return p.relayed }
+
+// SetDeadline does nothing: the library sets none.
+func (p *pipe) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (p *pipe) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
