@@ -27,18 +27,20 @@ func Table() []Rule {
 	all := anyone()
 	citizen := []appliance.Role{appliance.Citizen}
 	clerk := []appliance.Role{appliance.ClerkRole}
+	staff := []appliance.Role{appliance.ClerkRole, appliance.Host, appliance.Administrator}
 	administrator := []appliance.Role{appliance.Administrator}
 	talkers := []appliance.Role{appliance.Citizen, appliance.ClerkRole}
 	return []Rule{
 		// The public API.
 		{"GET /api/v1/town", all},
+		{"GET /api/v1/openapi.yaml", all},
 		{"POST /api/v1/visits", all},
 		{"GET /api/v1/visit", citizen},
 		{"POST /api/v1/visit/accept", citizen},
 		{"POST /api/v1/visit/more-time", citizen},
 		{"DELETE /api/v1/visit", citizen},
 		{"POST /api/v1/login", all},
-		{"DELETE /api/v1/login", all}, // signing out twice is no fault
+		{"DELETE /api/v1/login", staff},
 		{"GET /api/v1/desk", clerk},
 		{"PUT /api/v1/desk", clerk},
 		{"POST /api/v1/desk/next", clerk},
@@ -53,33 +55,31 @@ func Table() []Rule {
 		{"GET /healthz", all},
 		{"GET /readyz", all},
 
-		// Rooms, for encoders and viewers.
-		{"POST /api/v1/rooms/{room}/whip", []appliance.Role{appliance.RoomDevice}},
-		{"PATCH /api/v1/rooms/{room}/whip/{seat}", []appliance.Role{appliance.RoomDevice}},
-		{"DELETE /api/v1/rooms/{room}/whip/{seat}", []appliance.Role{appliance.RoomDevice}},
-		{"POST /api/v1/rooms/{room}/whep", []appliance.Role{appliance.Viewer, appliance.RoomDevice}},
-		{"PATCH /api/v1/rooms/{room}/whep/{seat}", []appliance.Role{appliance.Viewer, appliance.RoomDevice}},
-		{"DELETE /api/v1/rooms/{room}/whep/{seat}", []appliance.Role{appliance.Viewer, appliance.RoomDevice}},
-
 		// Pages and their forms. A link page shows nothing by itself: what it shows follows from the token in it.
 		{"GET /{$}", all},
 		{"GET /w/{office}", all},
 		{"POST /w/{office}", all},
 		{"GET /g/{token}", all},
+		{"POST /g/{token}", all},
 		{"GET /t/{token}", all},
 		{"GET /anmelden", all},
 		{"POST /anmelden", all},
 		{"POST /abmelden", all},
 		{"GET /desk", clerk},
-		{"GET /admin/", administrator},
+		{"GET /admin/{page...}", administrator},
 		{"GET /test", all},
 		{"GET /hilfe", all},
 		{"GET /impressum", all},
 		{"GET /datenschutz", all},
 		{"GET /barrierefreiheit", all},
 		{"GET /leichte-sprache", all},
-		{"GET /assets/", all},
-		{"POST /csp", all}, // a browser's report of what the policy stopped
+		{"GET /probleme/{code}", all},
+		{"GET /assets/{path...}", all},
+		{"GET /branding.css", all},
+		{"GET /wappen.svg", all},
+		{"GET /favicon.ico", all},
+		{"GET /robots.txt", all},
+		{"POST /csp-report", all}, // a browser's report of what the policy stopped
 
 		// The live connection, browser to box.
 		{"live ping", talkers},

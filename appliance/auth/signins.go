@@ -27,10 +27,10 @@ const (
 	setBack = 5 * time.Minute
 )
 
-// Secrets is the store of password hashes. Unknown names are NotFound.
+// Secrets is the store of password hashes. Unknown names are NotFound. A fresh password ends all sign-in sessions.
 type Secrets interface {
 	Secret(ctx context.Context, name string) (appliance.Secret, error)
-	SetSecret(ctx context.Context, clerk appliance.ClerkID, password string, at time.Time) error
+	SetSecret(ctx context.Context, clerk appliance.ClerkID, password string, fresh bool, at time.Time) error
 }
 
 // SignInRows is the store of sign-in sessions. Unknown ones are NotFound; ending them is no error.
@@ -121,7 +121,7 @@ func (s *SignIns) check(ctx context.Context, name, password string) (appliance.S
 func (s *SignIns) renew(ctx context.Context, clerk appliance.ClerkID, password string) {
 	hash, err := s.Passwords.Hash(ctx, password)
 	if err == nil {
-		err = s.Secrets.SetSecret(ctx, clerk, hash, s.Now())
+		err = s.Secrets.SetSecret(ctx, clerk, hash, false, s.Now())
 	}
 	if err != nil {
 		s.Log.Warn("password hash not renewed", "clerk", clerk, "error", err)
@@ -216,10 +216,12 @@ func (s *SignIns) SetPassword(ctx context.Context, clerk appliance.ClerkID, pass
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Secrets.SetSecret(ctx, clerk, hash, s.Now()); err != nil {
+	ended, err := s.EndAll(ctx, clerk)
+	if err != nil {
 		return nil, err
 	}
-	return s.EndAll(ctx, clerk)
+	// One that was begun in between with the old password ends by this.
+	return ended, s.Secrets.SetSecret(ctx, clerk, hash, true, s.Now())
 }
 
 // Tokens are 32 bytes as base64url without padding.

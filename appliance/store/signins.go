@@ -24,10 +24,14 @@ func (s *Store) Secret(ctx context.Context, name string) (appliance.Secret, erro
 	return c, nil
 }
 
-// SetSecret stores a clerk's password hash.
-func (s *Store) SetSecret(ctx context.Context, clerk appliance.ClerkID, password string, at time.Time) error {
+// SetSecret stores a clerk's password hash. A fresh password ends all sign-in sessions of the clerk; the old one, hashed
+// anew, does not.
+func (s *Store) SetSecret(ctx context.Context, clerk appliance.ClerkID, password string, fresh bool, at time.Time) error {
 	return s.change(ctx, "set password", func(ctx context.Context, t *transaction) error {
-		if err := t.secret(ctx, clerk, password, at); err != nil {
+		if err := t.secret(ctx, clerk, password, at); err != nil || !fresh {
+			return err
+		}
+		if _, err := t.exec(ctx, `DELETE FROM sign_ins WHERE clerk = ?`, string(clerk)); err != nil {
 			return err
 		}
 		return t.audit(ctx, row{at: at, role: appliance.TheHouse, action: "set_password", clerk: string(clerk)}, "")

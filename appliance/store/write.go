@@ -20,7 +20,7 @@ func (s *Store) Write(ctx context.Context, entries []Entry) error {
 	}
 	return s.change(ctx, "write changes", func(ctx context.Context, t *transaction) error {
 		for i := range entries {
-			if err := t.entry(ctx, &entries[i]); err != nil {
+			if err := t.entry(ctx, &entries[i], s.now()); err != nil {
 				return fmt.Errorf("%s: %w", entries[i].Change.Action, err)
 			}
 		}
@@ -28,7 +28,8 @@ func (s *Store) Write(ctx context.Context, entries []Entry) error {
 	})
 }
 
-func (t *transaction) entry(ctx context.Context, e *Entry) error {
+// entry writes one entry. A refusal, which changes nothing, has no time of its own; its answer is kept from now on.
+func (t *transaction) entry(ctx context.Context, e *Entry, now time.Time) error {
 	c := &e.Change
 	for _, step := range c.Offices {
 		if err := t.office(ctx, step); err != nil {
@@ -60,10 +61,13 @@ func (t *transaction) entry(ctx context.Context, e *Entry) error {
 			return err
 		}
 	}
-	if e.Key != nil {
-		return t.answer(ctx, e)
+	if e.Key == nil {
+		return nil
 	}
-	return nil
+	if !c.At.IsZero() {
+		now = c.At
+	}
+	return t.answer(ctx, e, now)
 }
 
 func (t *transaction) talk(ctx context.Context, office appliance.OfficeID, at time.Time, d time.Duration) error {
@@ -76,8 +80,8 @@ func (t *transaction) talk(ctx context.Context, office appliance.OfficeID, at ti
 }
 
 // answer keeps the first answer. A key that is past its term but not swept yet is free again.
-func (t *transaction) answer(ctx context.Context, e *Entry) error {
-	at := e.Change.At.UnixMicro()
+func (t *transaction) answer(ctx context.Context, e *Entry, now time.Time) error {
+	at := now.UnixMicro()
 	n, err := t.exec(ctx, `INSERT INTO answers (caller, route, key, body, json, at) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (caller, route, key) DO UPDATE SET body = excluded.body, json = excluded.json, at = excluded.at
 		WHERE answers.at <= ?`,
