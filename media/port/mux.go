@@ -34,7 +34,7 @@ type Mux struct {
 	port    uint16
 	pool    sync.Pool // *packet
 	count   counters
-	clock   func() time.Duration // monotonic; tests set it
+	clock   func() time.Duration // monotonic
 	wg      sync.WaitGroup       // readers and streams
 
 	mu      sync.RWMutex
@@ -58,16 +58,20 @@ type packet struct {
 
 // NewMux starts reading. It stops by Close.
 func NewMux(c MuxConfig) (*Mux, error) {
+	start := time.Now()
+	return newMux(c, func() time.Duration { return time.Since(start) })
+}
+
+func newMux(c MuxConfig, clock func() time.Duration) (*Mux, error) {
 	if len(c.Conns) == 0 {
 		return nil, errors.New("new mux: no socket")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	start := time.Now()
 	m := &Mux{
 		log:     c.Log,
-		clock:   func() time.Duration { return time.Since(start) },
+		clock:   clock,
 		peers:   make(map[string]*peer),
 		owners:  make(map[netip.AddrPort]*remote),
 		virtual: make(map[netip.AddrPort]*Remote),

@@ -1,0 +1,19 @@
+package port
+
+import (
+	"net/netip"
+	"time"
+)
+
+// NewMuxAt is NewMux with a clock of the test's own.
+func NewMuxAt(c MuxConfig, clock func() time.Duration) (*Mux, error) { return newMux(c, clock) }
+
+// Limits that tests go to.
+const (
+	MaxRemotes = maxRemotes
+	QueueSize  = queueSize
+	QueueMedia = queueMedia
+)
+
+// Reserved tells whether only a virtual remote can have an address.
+func Reserved(a netip.Addr) bool { return reserved(a) }
