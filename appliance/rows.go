@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// moment is the grain of stored time: UTC, whole milliseconds, no monotonic reading. With it the order of arrival is
+// moment is the grain of stored time: UTC, whole microseconds, no monotonic reading. With it the order of arrival is
 // the same before and after a restart.
-func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // byArrival is the order of everything: who was in the house first, then the id.
 func byArrival(a, b *Visit) int {
