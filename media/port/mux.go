@@ -31,6 +31,7 @@ type Mux struct {
 	log     *slog.Logger
 	sockets []*socket
 	has4    bool // some socket takes IPv4
+	has6    bool // some socket takes IPv6
 	port    uint16
 	pool    sync.Pool // *packet
 	count   counters
@@ -88,6 +89,7 @@ func newMux(c MuxConfig, clock func() time.Duration) (*Mux, error) {
 		}
 		m.port = s.local.Port()
 		m.has4 = m.has4 || s.takes4
+		m.has6 = m.has6 || s.takes6
 		m.sockets = append(m.sockets, s)
 	}
 	for _, s := range m.sockets {
@@ -206,8 +208,8 @@ func (m *Mux) disownLocked(c *conn) {
 }
 
 // GetListenAddresses gives one address for each family that the port takes, so that an agent has exactly one queue and
-// one candidate per family. Which address of the machine it is does not matter to the packets; what is advertised to
-// browsers is the caller's matter (see Addresses).
+// one candidate per family. Which address of the machine it is does not matter to the packets, and it may be a loopback
+// address when there is no other; what is advertised to browsers is the caller's matter (see Addresses).
 func (m *Mux) GetListenAddresses() []net.Addr {
 	var v4, v6 net.Addr
 	for _, a := range m.Addresses() {
@@ -219,8 +221,12 @@ func (m *Mux) GetListenAddresses() []net.Addr {
 		}
 	}
 	var all []net.Addr
-	if v4 == nil && m.has4 { // a machine that has no IPv4 address yet: virtual remotes need the queue
+	// An address may come later, and virtual remotes need their queue now.
+	if v4 == nil && m.has4 {
 		v4 = net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), m.port))
+	}
+	if v6 == nil && m.has6 {
+		v6 = net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.IPv6Loopback(), m.port))
 	}
 	if v4 != nil {
 		all = append(all, v4)
