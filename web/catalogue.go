@@ -1,0 +1,125 @@
+package web
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	_ "time/tzdata" // the box's own time zone data: a small machine may have none
+
+	"schalter/appliance"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// language is the language of the catalogue and of every page so far.
+const language = "de"
+
+// catalogue holds the sentences of one language by key. %s and %d are filled in.
+type catalogue map[string]string
+
+func readCatalogue() (catalogue, error) {
+	b, err := pageFiles.ReadFile("pages/" + language + ".json")
+	if err != nil {
+		return nil, fmt.Errorf("read catalogue: %w", err)
+	}
+	var c catalogue
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("read catalogue: %w", err)
+	}
+	return c, nil
+}
+
+func (c catalogue) find(key string) (string, bool) {
+	s, ok := c[key]
+	return s, ok
+}
+
+// get gives a sentence, or the key where it lacks; a test sees to it that none does.
+func (c catalogue) get(key string, values ...any) string {
+	s, ok := c[key]
+	if !ok {
+		return key
+	}
+	if len(values) == 0 {
+		return s
+	}
+	return fmt.Sprintf(s, values...)
+}
+
+// count chooses between the sentence for none, one and many.
+func (c catalogue) count(key string, n int) string {
+	switch n {
+	case 0:
+		return c.get(key + ".none")
+	case 1:
+		return c.get(key + ".one")
+	}
+	return c.get(key+".many", n)
+}
+
+// minutes says a range honestly and roughly.
+func (c catalogue) minutes(between [2]int) string {
+	low, high := between[0], between[1]
+	switch {
+	case high <= 0:
+		return c.get("wait.none")
+	case low <= 0:
+		return c.get("wait.upto", high)
+	case low >= high:
+		return c.get("wait.about", low)
+	}
+	return c.get("wait.between", low, high)
+}
+
+// load says how full an office is: "2 warten, etwa 5–10 Minuten".
+func (c catalogue) load(o appliance.OfficeView) string {
+	waiting := c.count("load", o.Waiting)
+	switch {
+	case o.WaitMinutes != nil:
+		return waiting + ", " + c.minutes(*o.WaitMinutes)
+	case o.Staff == 0:
+		return waiting + ", " + c.get("load.unstaffed")
+	}
+	return waiting
+}
+
+// waiting says how long a visit will still wait.
+func (c catalogue) waiting(v *appliance.VisitView) string {
+	switch {
+	case v.WaitMinutes != nil:
+		return c.get("visit.wait", c.minutes(*v.WaitMinutes))
+	case v.Staff == 0:
+		return c.get("visit.unstaffed")
+	}
+	return c.get("visit.soon")
+}
+
+// ahead says a position as the people before.
+func (c catalogue) ahead(position int) string { return c.count("visit.ahead", position-1) }
+
+// moment says a time to come the way people do: today, tomorrow, or with its weekday.
+func (c catalogue) moment(now, at time.Time) string {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil { // cannot be: the data is embedded
+		berlin = time.UTC
+	}
+	now, at = now.In(berlin), at.In(berlin)
+	clock := at.Format("15:04")
+	clock = strings.TrimPrefix(clock, "0")
+	days := day(at).Sub(day(now)).Hours() / 24
+	switch days {
+	case 0:
+		return c.get("moment.today", clock)
+	case 1:
+		return c.get("moment.tomorrow", clock)
+	}
+	weekday := strings.Split(c.get("weekdays"), " ")[at.Weekday()]
+	month := strings.Split(c.get("months"), " ")[at.Month()-1]
+	return c.get("moment.day", weekday, at.Day(), month, clock)
+}
+
+// day is a date without its clock, in a zone without changes of the clock.
+func day(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }

@@ -1,0 +1,83 @@
+package web
+
+import (
+	"errors"
+	"hash/maphash"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"schalter/appliance"
+)
+
+// networkOf is where a request comes from, as a word for throttles: an IPv4 /24, or the /56 that a provider gives to one
+// household.
+func networkOf(r *http.Request) string {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return "unknown" // one bucket for all of them
+	}
+	ip, bits := address.Addr().Unmap().WithZone(""), 56
+	if ip.Is4() {
+		bits = 24
+	}
+	prefix, err := ip.Prefix(bits)
+	if err != nil {
+		return "unknown"
+	}
+	return prefix.String()
+}
+
+// guessesPerMinute is how many wrong tokens one network may try before it is told to wait. A token has 256 bits: this
+// spares the disk, it does not guard the token. So a right token is never kept waiting because of a neighbour's wrong ones.
+const guessesPerMinute = 20
+
+// guesses counts wrong tokens in one bucket for each network. There is a fixed number of buckets, shared by hash, so that
+// strangers cannot make it grow; it keeps no address.
+type guesses struct {
+	now  func() time.Time
+	off  bool
+	seed maphash.Seed
+
+	mu      sync.Mutex
+	buckets [4096]bucket // guarded by mu
+}
+
+type bucket struct {
+	spent float64
+	at    time.Time
+}
+
+func newGuesses(now func() time.Time, off bool) *guesses {
+	return &guesses{now: now, off: off, seed: maphash.MakeSeed()}
+}
+
+// miss counts a wrong token and gives the refusal: the caller's own, or "wait" when there were too many.
+func (g *guesses) miss(network string, otherwise *refusal) *refusal {
+	if g.off {
+		return otherwise
+	}
+	now := g.now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := &g.buckets[maphash.String(g.seed, network)%uint64(len(g.buckets))]
+	b.spent = max(0, b.spent-max(0, now.Sub(b.at).Minutes())*guessesPerMinute)
+	b.at = now
+	if b.spent+1 > guessesPerMinute {
+		wait := time.Duration((b.spent + 1 - guessesPerMinute) / guessesPerMinute * float64(time.Minute))
+		return &refusal{status: http.StatusTooManyRequests, code: "too-many-tries", wait: wait}
+	}
+	b.spent++
+	return otherwise
+}
+
+// isUnknown tells whether a token is nobody's.
+func isUnknown(err error) bool {
+	var p *refusal
+	if errors.As(err, &p) {
+		return p.status == http.StatusUnauthorized
+	}
+	var e *appliance.Error
+	return errors.As(err, &e) && (e.Kind == appliance.Unauthorised || e.Kind == appliance.NotFound)
+}
