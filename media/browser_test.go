@@ -1,0 +1,425 @@
+package media_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v2"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v3"
+
+	"schalter/media"
+)
+
+// patience is how long a test waits for something that must happen. Only a failing test waits that long.
+const patience = 20 * time.Second
+
+// hall stands in for the house: it passes the plane's offers to the browsers and their answers back.
+type hall struct {
+	t     testing.TB
+	plane *media.Plane
+	conn  net.PacketConn
+	wg    sync.WaitGroup
+
+	mu       sync.Mutex
+	browsers map[media.SeatID]*browser
+	told     []media.Event
+	bell     chan struct{} // closed and replaced at every event
+}
+
+// wire lets a test put something between the plane and the network.
+type wire func(net.PacketConn) net.PacketConn
+
+func newHall(t testing.TB, wires ...wire) *hall {
+	t.Helper()
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	conn := net.PacketConn(udp)
+	for _, w := range wires {
+		conn = w(conn)
+	}
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: quiet.NewLogger("mux")})
+	plane, err := media.New(media.Config{
+		Mux: mux,
+		Addresses: func() media.Addresses {
+			return media.Addresses{UDP: []netip.AddrPort{at}, TCP: []netip.AddrPort{at}}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hall{t: t, plane: plane, conn: conn, browsers: map[media.SeatID]*browser{}, bell: make(chan struct{})}
+	h.wg.Go(h.run)
+	t.Cleanup(func() {
+		if err := plane.Close(); err != nil {
+			t.Error(err)
+		}
+		h.wg.Wait()
+		for _, b := range h.browsers {
+			b.close()
+		}
+		_ = mux.Close()
+	})
+	return h
+}
+
+func (h *hall) run() {
+	for e := range h.plane.Events() {
+		h.mu.Lock()
+		b := h.browsers[e.Seat]
+		h.told = append(h.told, e)
+		close(h.bell)
+		h.bell = make(chan struct{})
+		h.mu.Unlock()
+		if e.Kind == media.Subscribe && b != nil && !b.silent {
+			b.subscribe(*e.Subscribe)
+		}
+	}
+}
+
+// event waits for an event.
+func (h *hall) event(kind media.EventKind, seat media.SeatID) media.Event {
+	h.t.Helper()
+	deadline := time.After(patience)
+	seen := 0
+	for {
+		h.mu.Lock()
+		for ; seen < len(h.told); seen++ {
+			if e := h.told[seen]; e.Kind == kind && e.Seat == seat {
+				h.mu.Unlock()
+				return e
+			}
+		}
+		bell := h.bell
+		h.mu.Unlock()
+		select {
+		case <-bell:
+		case <-deadline:
+			h.t.Fatalf("no event %s for %q", kind, seat)
+		}
+	}
+}
+
+// browser is a browser's two peer connections, made of the same library with its defaults.
+type browser struct {
+	t      testing.TB
+	hall   *hall
+	seat   media.SeatID
+	silent bool // offers are kept and not answered
+	codecs []string
+
+	pub, sub *webrtc.PeerConnection
+	reply    func(string) string // changes answers on their way
+
+	mu      sync.Mutex
+	tracks  []media.Track
+	streams map[string]*stream // by mid
+	revs    []int
+	bell    chan struct{}
+}
+
+// stream is what a browser received on one m-line.
+type stream struct {
+	codec   string
+	ssrc    uint32
+	packets []*rtp.Packet
+	levels  []uint8
+	reports []*rtcp.SenderReport
+	keys    int
+}
+
+func (h *hall) join(room media.RoomID, seat media.SeatID, codecs ...string) *browser {
+	h.t.Helper()
+	b := &browser{t: h.t, hall: h, seat: seat, codecs: codecs, streams: map[string]*stream{}, bell: make(chan struct{})}
+	h.mu.Lock()
+	h.browsers[seat] = b
+	h.mu.Unlock()
+	if _, err := h.plane.Join(context.Background(), media.Seat{ID: seat, Room: room}); err != nil {
+		h.t.Fatal(err)
+	}
+	return b
+}
+
+func (b *browser) api(settings webrtc.SettingEngine) *webrtc.API {
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	settings.LoggerFactory = quiet
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	m := &webrtc.MediaEngine{}
+	for _, c := range browserCodecs() {
+		if len(b.codecs) > 0 && !strings.Contains(strings.Join(b.codecs, " "), c.MimeType) {
+			continue
+		}
+		kind := webrtc.RTPCodecTypeVideo
+		if strings.HasPrefix(c.MimeType, "audio") {
+			kind = webrtc.RTPCodecTypeAudio
+		}
+		if err := m.RegisterCodec(c, kind); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: "urn:ietf:params:rtp-hdrext:ssrc-audio-level"}, webrtc.RTPCodecTypeAudio); err != nil {
+		b.t.Fatal(err)
+	}
+	r := &interceptor.Registry{}
+	if err := webrtc.RegisterDefaultInterceptors(m, r); err != nil {
+		b.t.Fatal(err)
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(settings))
+}
+
+// browserCodecs have other payload types than the plane, as Firefox's are other than Chromium's.
+func browserCodecs() []webrtc.RTPCodecParameters {
+	video := []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}}
+	return []webrtc.RTPCodecParameters{
+		{PayloadType: 109, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "audio/opus", ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"}},
+		{PayloadType: 120, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "video/VP8", ClockRate: 90000, RTCPFeedback: video}},
+		{PayloadType: 124, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "video/rtx", ClockRate: 90000, SDPFmtpLine: "apt=120"}},
+		{PayloadType: 126, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "video/H264", ClockRate: 90000, SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", RTCPFeedback: video}},
+		{PayloadType: 121, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "video/VP9", ClockRate: 90000, SDPFmtpLine: "profile-id=0", RTCPFeedback: video}},
+		{PayloadType: 99, RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "video/AV1", ClockRate: 90000, RTCPFeedback: video}},
+	}
+}
+
+// source is something that a browser publishes.
+type source struct {
+	kind   media.Source
+	track  *webrtc.TrackLocalStaticRTP
+	sender *webrtc.RTPSender
+	keys   chan struct{} // a key frame was asked for
+}
+
+// publish offers the sources, and those of before, and takes the answer.
+func (b *browser) publish(kinds map[media.Source]string) map[media.Source]*source {
+	b.t.Helper()
+	if b.pub == nil {
+		pc, err := b.api(webrtc.SettingEngine{}).NewPeerConnection(webrtc.Configuration{})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.pub = pc
+	}
+	out := map[media.Source]*source{}
+	for kind, mime := range kinds {
+		var capability webrtc.RTPCodecCapability
+		for _, c := range browserCodecs() {
+			if c.MimeType == mime {
+				capability = c.RTPCodecCapability
+			}
+		}
+		track, err := webrtc.NewTrackLocalStaticRTP(capability, string(kind), string(kind))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		tr, err := b.pub.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		s := &source{kind: kind, track: track, sender: tr.Sender(), keys: make(chan struct{}, 100)}
+		out[kind] = s
+		go s.watch()
+	}
+	b.offer()
+	return out
+}
+
+// watch notes key frame requests; it ends with the connection.
+func (s *source) watch() {
+	for {
+		packets, _, err := s.sender.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			if _, ok := p.(*rtcp.PictureLossIndication); ok {
+				select {
+				case s.keys <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}
+}
+
+// offer negotiates the publishing connection as it stands.
+func (b *browser) offer() {
+	b.t.Helper()
+	offer, err := b.pub.CreateOffer(nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(b.pub)
+	if err := b.pub.SetLocalDescription(offer); err != nil {
+		b.t.Fatal(err)
+	}
+	<-gathered
+	sources := map[string]media.Source{}
+	for _, tr := range b.pub.GetTransceivers() {
+		if s := tr.Sender(); s != nil && s.Track() != nil {
+			sources[tr.Mid()] = media.Source(s.Track().ID())
+		}
+	}
+	answer, err := b.hall.plane.Publish(context.Background(), b.seat, media.Offer{SDP: b.pub.LocalDescription().SDP, Sources: sources})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.pub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP}); err != nil {
+		b.t.Fatalf("%v\n%s", err, answer.SDP)
+	}
+}
+
+// subscribe answers an offer of the plane.
+func (b *browser) subscribe(o media.SubscribeOffer) {
+	if b.sub == nil {
+		pc, err := b.api(webrtc.SettingEngine{}).NewPeerConnection(webrtc.Configuration{})
+		if err != nil {
+			b.t.Error(err)
+			return
+		}
+		pc.OnTrack(b.receive)
+		b.sub = pc
+	}
+	if err := b.sub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
+		b.t.Errorf("%v\n%s", err, o.SDP)
+		return
+	}
+	answer, err := b.sub.CreateAnswer(nil)
+	if err != nil {
+		b.t.Error(err)
+		return
+	}
+	if err := b.sub.SetLocalDescription(answer); err != nil {
+		b.t.Error(err)
+		return
+	}
+	text := answer.SDP
+	if b.reply != nil {
+		text = b.reply(text)
+	}
+	b.mu.Lock()
+	b.tracks = o.Tracks
+	b.revs = append(b.revs, o.Revision)
+	b.ring()
+	b.mu.Unlock()
+	if err := b.hall.plane.Subscribed(context.Background(), b.seat, o.Revision, text); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// ring wakes whoever waits for a change. The caller holds mu.
+func (b *browser) ring() {
+	close(b.bell)
+	b.bell = make(chan struct{})
+}
+
+func (b *browser) receive(remote *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
+	mid := from.RTPTransceiver().Mid()
+	b.mu.Lock()
+	s := &stream{codec: remote.Codec().MimeType, ssrc: uint32(remote.SSRC())}
+	b.streams[mid] = s
+	b.ring()
+	b.mu.Unlock()
+	go func() {
+		for {
+			packets, _, err := from.ReadRTCP()
+			if err != nil {
+				return
+			}
+			b.mu.Lock()
+			for _, p := range packets {
+				if sr, ok := p.(*rtcp.SenderReport); ok {
+					s.reports = append(s.reports, sr)
+				}
+			}
+			b.ring()
+			b.mu.Unlock()
+		}
+	}()
+	for {
+		p, _, err := remote.ReadRTP()
+		if err != nil {
+			return
+		}
+		b.mu.Lock()
+		s.packets = append(s.packets, p)
+		b.ring()
+		b.mu.Unlock()
+	}
+}
+
+// until waits until the condition holds. It is asked again at every change, with the lock held.
+func (b *browser) until(what string, condition func() bool) {
+	b.t.Helper()
+	deadline := time.After(patience)
+	for {
+		b.mu.Lock()
+		ok, bell := condition(), b.bell
+		b.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-bell:
+		case <-deadline:
+			b.t.Fatalf("%s: waited in vain for: %s\n%s", b.seat, what, b.describe())
+		}
+	}
+}
+
+func (b *browser) describe() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := fmt.Sprintf("tracks %+v\n", b.tracks)
+	for mid, s := range b.streams {
+		out += fmt.Sprintf("mid %s %s: %d packets\n", mid, s.codec, len(s.packets))
+	}
+	return out + fmt.Sprintf("%+v", b.hall.plane.Stats(context.Background()))
+}
+
+// mid finds where a track of another seat arrives; empty when it was not offered. The caller holds mu.
+func (b *browser) mid(seat media.SeatID, source media.Source) string {
+	for _, t := range b.tracks {
+		if t.Seat == seat && t.Source == source {
+			return t.Mid
+		}
+	}
+	return ""
+}
+
+// got gives the stream of another seat's track, nil as long as there is none. The caller holds mu.
+func (b *browser) got(seat media.SeatID, source media.Source) *stream {
+	return b.streams[b.mid(seat, source)]
+}
+
+func (b *browser) leave() {
+	b.t.Helper()
+	if err := b.hall.plane.Leave(context.Background(), b.seat); err != nil {
+		b.t.Fatal(err)
+	}
+	b.close()
+}
+
+func (b *browser) close() {
+	for _, pc := range []*webrtc.PeerConnection{b.pub, b.sub} {
+		if pc != nil {
+			_ = pc.GracefulClose()
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v3"
+)
+
+// gatherWithin bounds the wait for the library to register a connection's ufrag with the port. It opens nothing, so
+// this takes microseconds; without it the browser's first check could be earlier.
+const gatherWithin = 2 * time.Second
+
+// closeWithin is how long closing a connection may take before it is reported.
+const closeWithin = 10 * time.Second
+
+// connection is one of a seat's two peer connections, with all goroutines that belong to it.
+type connection struct {
+	way   direction
+	pc    *webrtc.PeerConnection
+	guard *guard
+	quit  chan struct{} // closed first of all when the connection ends
+
+	mu      sync.Mutex
+	closing bool // guarded by mu
+	wg      sync.WaitGroup
+}
+
+// newConnection opens one. changed is called, from a goroutine of the connection, whenever its state may be another.
+func newConnection(e *engine, room RoomID, way direction, changed func(*connection)) (*connection, error) {
+	c := &connection{way: way, guard: &guard{}, quit: make(chan struct{})}
+	c.guard.flooded = func() { c.run(func() { changed(c) }) }
+	pc, err := e.open(room, way, c.guard)
+	if err != nil {
+		return nil, err
+	}
+	c.pc = pc
+	// The library calls these from goroutines of its own, in no certain order: so only that something changed is told.
+	pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { c.run(func() { changed(c) }) })
+	return c, nil
+}
+
+// run does f in a goroutine that the connection's end waits for. It does nothing when the end has begun.
+func (c *connection) run(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		c.wg.Go(f)
+	}
+}
+
+// state is the connection's as it is now.
+func (c *connection) state() webrtc.PeerConnectionState {
+	if c.guard.reports.Load() > maxReports {
+		return webrtc.PeerConnectionStateFailed
+	}
+	return c.pc.ConnectionState()
+}
+
+// handshakeFailed tells whether it was DTLS that failed.
+func (c *connection) handshakeFailed() bool {
+	return c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed
+}
+
+// close ends the connection and waits for its goroutines. stop is called in between: what makes our own goroutines end
+// that the library does not.
+func (c *connection) close(stop func()) error {
+	c.mu.Lock()
+	if c.closing {
+		c.mu.Unlock()
+		c.wg.Wait()
+		return nil
+	}
+	c.closing = true
+	c.mu.Unlock()
+	close(c.quit)
+	done := make(chan error, 1)
+	c.wg.Go(func() {
+		stop()
+		done <- c.pc.GracefulClose()
+	})
+	select {
+	case err := <-done:
+		c.wg.Wait()
+		if err != nil {
+			return fmt.Errorf("close connection: %w", err)
+		}
+		return nil
+	case <-time.After(closeWithin):
+		return errors.New("close connection: the library does not let go of it")
+	}
+}
+
+// local applies our own side's description as the library made it, and reads its transport from it.
+func (c *connection) local(d webrtc.SessionDescription) (description, error) {
+	gathered := webrtc.GatheringCompletePromise(c.pc)
+	if err := c.pc.SetLocalDescription(d); err != nil {
+		return description{}, fmt.Errorf("set own description: %w", err)
+	}
+	select {
+	case <-gathered:
+	case <-time.After(gatherWithin):
+		return description{}, errors.New("set own description: the port gave no address")
+	}
+	return readDescription(d.SDP)
+}
+
+// report sends RTCP. The library marshals and encrypts it and hands it to the port, which does not block.
+func (c *connection) report(packets ...rtcp.Packet) {
+	// An error means that the connection is not up yet or no more; both are told by its state.
+	_ = c.pc.WriteRTCP(packets)
+}

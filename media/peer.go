@@ -1,0 +1,181 @@
+package media
+
+import "time"
+
+// peer is a seat with its two connections. The room's goroutine owns it.
+type peer struct {
+	seat SeatID
+	in   *connection // nil until the first offer
+	out  *connection // nil until there is something to receive
+
+	tracks  map[string]*track // published now, by mid
+	known   []format          // the codecs that the publishing connection has agreed on; see choose
+	settled []section         // of the last answered offer
+
+	lanes    []*lane
+	revision int       // of the newest offer
+	offered  []section // of the offer that is out, one for each lane; nil: none is
+	due      time.Time // its answer is
+	stale    bool      // something changed since that offer
+
+	published bool // the publishing connection came up, and Connected was told
+	receiving bool // the receiving connection is up
+	lost      bool // Lost was told: nothing more is negotiated
+}
+
+// codecChoice is what a publisher's section comes down to.
+type codecChoice struct {
+	section section
+	format  format
+	source  Source
+}
+
+// choose decides, for every section of a publisher's offer, what is taken from it. The library fixes the codecs of a
+// kind at the first section of that kind, so later sections must do with those: known is the list to keep when the
+// library has taken the offer.
+func (p *peer) choose(d description, sources map[string]Source) (choices []codecChoice, known []format, err error) {
+	if d.setup != "actpass" {
+		return nil, nil, refuse("an offer's setup is not actpass")
+	}
+	if err := p.continues(d); err != nil {
+		return nil, nil, err
+	}
+	known = append(known, p.known...)
+	fixed := map[string]bool{}
+	for _, f := range known {
+		fixed[f.codec.spec().kind] = true
+	}
+	taken := map[Source]bool{}
+	for _, s := range d.sections {
+		c := codecChoice{section: s}
+		if !s.rejected && !fixed[s.kind] {
+			fixed[s.kind] = true
+			known = append(known, s.formats...)
+		}
+		if s.sends() {
+			source, ok := sources[s.mid]
+			if err := fits(source, s.kind, ok, taken); err != nil {
+				return nil, nil, err
+			}
+			if s.stream == 0 {
+				return nil, nil, refuse("a section that sends names no stream")
+			}
+			taken[source] = true
+			c.source = source
+		}
+		if !s.rejected {
+			f, ok := pick(s, known)
+			if !ok {
+				return nil, nil, refuse("a section has no codec of ours")
+			}
+			c.format = f
+		}
+		choices = append(choices, c)
+	}
+	return choices, known, nil
+}
+
+// continues tells whether an offer keeps the sections of the one before in their places, as it must.
+func (p *peer) continues(d description) error {
+	if len(d.sections) < len(p.settled) {
+		return refuse("a section is missing")
+	}
+	for i, old := range p.settled {
+		if s := d.sections[i]; !old.rejected && !s.rejected && (s.mid != old.mid || s.kind != old.kind) {
+			return refuse("a section was replaced by another")
+		}
+	}
+	return nil
+}
+
+// fits tells whether a source may stand for a section.
+func fits(source Source, kind string, named bool, taken map[Source]bool) error {
+	switch {
+	case !named:
+		return refuse("a section that sends has no source")
+	case taken[source]:
+		return refuse("a source is published twice")
+	case source == Microphone && kind == "audio", (source == Camera || source == Screen) && kind == "video":
+		return nil
+	}
+	return refuse("a source does not fit its section")
+}
+
+// pick takes the preferred codec of a section that is known to the connection under the same number.
+func pick(s section, known []format) (format, bool) {
+	for _, spec := range codecsOf(s.kind) {
+		f, ok := s.format(spec.codec)
+		if !ok {
+			continue
+		}
+		for _, k := range known {
+			if k.codec == f.codec && k.payload == f.payload {
+				return f, true
+			}
+		}
+	}
+	return format{}, false
+}
+
+// inward is the browser's offer as the library gets it: every section with all the codecs that it knows.
+func inward(d description, choices []codecChoice, known []format) description {
+	out := description{ufrag: d.ufrag, password: d.password, fingerprint: d.fingerprint, setup: d.setup}
+	for _, c := range choices {
+		s := c.section
+		if s.rejected {
+			s.rejected = false
+			s.direction, s.stream, s.repair = "inactive", 0, 0
+		} else if s.sends() {
+			s.direction, s.label = "sendonly", "s t"+s.mid
+		} else {
+			s.direction, s.stream, s.repair = "inactive", 0, 0
+		}
+		s.formats = nil
+		for _, k := range known {
+			if k.codec.spec().kind == s.kind {
+				k.profile = ""
+				s.formats = append(s.formats, k)
+			}
+		}
+		if len(s.formats) == 0 {
+			s.formats = ownFormats(s.kind) // a rejected first section of its kind
+		}
+		out.sections = append(out.sections, s)
+	}
+	return out
+}
+
+// outward is our answer as the browser gets it: one codec for each section.
+func outward(own description, choices []codecChoice, candidates []string) description {
+	own.lite, own.candidates, own.sections = true, candidates, nil
+	for _, c := range choices {
+		s := c.section
+		s.direction = "inactive"
+		if c.section.sends() {
+			s.direction = "recvonly"
+		}
+		if !s.rejected {
+			if s.repair == 0 {
+				c.format.repair = 0
+			}
+			s.formats = []format{c.format}
+		}
+		s.stream, s.repair = 0, 0
+		own.sections = append(own.sections, s)
+	}
+	return own
+}
+
+// streams lists every stream that the choices let in. 0 is the one that Chromium probes the way with.
+func streams(choices []codecChoice) []uint32 {
+	list := []uint32{0}
+	for _, c := range choices {
+		if c.section.sends() {
+			list = append(list, c.section.stream)
+			if c.section.repair != 0 {
+				list = append(list, c.section.repair)
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,516 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v3"
+)
+
+// orders is how many orders may wait for a room. Callers wait when it is full, until their context ends.
+const orders = 64
+
+// room routes media between its seats: everybody gets everything of everybody else. One goroutine owns its state;
+// others send it orders. The packet path does not pass through it.
+type room struct {
+	id    RoomID
+	plane *Plane
+	log   *slog.Logger
+	inbox chan order
+	quit  chan struct{} // closed by the plane when the last seat has left
+	done  chan struct{} // closed when the goroutine has ended
+	wg    sync.WaitGroup
+
+	peers map[SeatID]*peer
+	order []SeatID // in the order of arrival, so that offers are the same from run to run
+}
+
+// order is the closed set of what a room is asked to do.
+type order interface{ isOrder() }
+
+type (
+	joinOrder    struct{ seat SeatID }
+	publishOrder struct {
+		seat   SeatID
+		offer  Offer
+		answer chan<- published
+	}
+	answerOrder struct {
+		seat     SeatID
+		revision int
+		sdp      string
+		err      chan<- error
+	}
+	leaveOrder struct {
+		seat SeatID
+		err  chan<- error
+	}
+	// changedOrder: a connection may be in another state.
+	changedOrder struct {
+		seat SeatID
+		conn *connection
+	}
+	// findOrder: a stream has arrived; whose track is it?
+	findOrder struct {
+		seat  SeatID
+		mid   string
+		found chan<- *track
+	}
+	// failedOrder: a goroutine of the packet path panicked.
+	failedOrder struct {
+		cause any
+		stack []byte
+	}
+	statsOrder  struct{ stats chan<- RoomStats }
+	// testOrder runs something in the room's goroutine; tests alone send it.
+	testOrder struct{ f func(*room) }
+)
+
+type published struct {
+	answer Answer
+	err    error
+}
+
+func (joinOrder) isOrder()    {}
+func (publishOrder) isOrder() {}
+func (answerOrder) isOrder()  {}
+func (leaveOrder) isOrder()   {}
+func (changedOrder) isOrder() {}
+func (findOrder) isOrder()    {}
+func (failedOrder) isOrder()  {}
+func (statsOrder) isOrder()   {}
+func (testOrder) isOrder()    {}
+
+var errRoomEnded = errors.New("the room has ended")
+
+func newRoom(p *Plane, id RoomID) *room {
+	return &room{
+		id: id, plane: p, log: p.log.With("room", string(id)), inbox: make(chan order, orders),
+		quit: make(chan struct{}), done: make(chan struct{}), peers: map[SeatID]*peer{},
+	}
+}
+
+// send gives the room an order. It fails when the room has ended or the caller has no time any more.
+func (r *room) send(ctx context.Context, o order) error {
+	select {
+	case r.inbox <- o:
+		return nil
+	case <-r.done:
+		return errRoomEnded
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// run is the room's goroutine.
+func (r *room) run() {
+	defer close(r.done)
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.fail(failedOrder{cause, debug.Stack()})
+		}
+		r.shut()
+	}()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(r.untilDue())
+		select {
+		case o := <-r.inbox:
+			if failed, ok := o.(failedOrder); ok {
+				r.fail(failed)
+				return
+			}
+			r.handle(o)
+		case <-timer.C:
+			r.overdue()
+		case <-r.quit:
+			return
+		}
+	}
+}
+
+// fail ends the room after a fault: its seats have to rejoin, all others never notice.
+func (r *room) fail(f failedOrder) {
+	r.log.Error("room ended by a fault", "fault", fmt.Sprint(f.cause), "stack", string(f.stack))
+	r.plane.roomFailed(r)
+}
+
+// shut closes what is left and waits for it.
+func (r *room) shut() {
+	for _, id := range r.order {
+		r.close(r.peers[id], nil)
+	}
+	r.wg.Wait()
+}
+
+func (r *room) handle(o order) {
+	switch o := o.(type) {
+	case joinOrder:
+		r.peers[o.seat] = &peer{seat: o.seat, tracks: map[string]*track{}}
+		r.order = append(r.order, o.seat)
+		r.negotiate(r.peers[o.seat])
+	case publishOrder:
+		answer, err := r.publish(o.seat, o.offer)
+		o.answer <- published{answer, err}
+		if err == nil {
+			r.refresh()
+		}
+	case answerOrder:
+		o.err <- r.subscribed(o)
+	case leaveOrder:
+		r.leave(o)
+	case changedOrder:
+		r.changed(o)
+	case findOrder:
+		var t *track
+		if p := r.peers[o.seat]; p != nil {
+			t = p.tracks[o.mid]
+		}
+		o.found <- t
+	case statsOrder:
+		o.stats <- r.stats()
+	case testOrder:
+		o.f(r)
+	}
+}
+
+// wanted lists the tracks that a seat is to receive.
+func (r *room) wanted(p *peer) []*track {
+	var list []*track
+	for _, id := range r.order {
+		if id == p.seat || r.peers[id].lost {
+			continue
+		}
+		for _, s := range r.peers[id].settled {
+			if t := r.peers[id].tracks[s.mid]; t != nil {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
+
+// refresh brings every seat's receiving connection in line with what is published now.
+func (r *room) refresh() {
+	for _, id := range r.order {
+		r.negotiate(r.peers[id])
+	}
+}
+
+// negotiate offers a seat what it should receive, if that is not what it was offered last. While an offer is out, the
+// next one waits for its answer; only what is gone stops at once.
+func (r *room) negotiate(p *peer) {
+	if p.lost {
+		return
+	}
+	wanted := r.wanted(p)
+	p.withdraw(wanted)
+	if p.offered != nil {
+		p.stale = true
+		return
+	}
+	if p.out == nil {
+		if len(wanted) == 0 {
+			return
+		}
+		c, err := r.open(p, subscribing)
+		if err != nil {
+			r.lose(p, "open receiving connection", err)
+			return
+		}
+		p.out = c
+	}
+	changed, err := p.assign(wanted)
+	if err != nil {
+		r.lose(p, "assign tracks", err)
+		return
+	}
+	if !changed {
+		return
+	}
+	for _, l := range p.lanes {
+		r.attend(p, l)
+	}
+	offer, err := p.offer(r.plane.addresses(), r.plane.now())
+	if err != nil {
+		r.lose(p, "offer tracks", err)
+		return
+	}
+	r.plane.events.tell(Event{Kind: Subscribe, Room: r.id, Seat: p.seat, Subscribe: &offer})
+}
+
+// attend starts the goroutine that reads the reports about a new lane.
+func (r *room) attend(p *peer, l *lane) {
+	if l.attended {
+		return
+	}
+	l.attended = true
+	r.goes(p.out, func() {
+		l.sender.attend(func(b []byte) (int, error) {
+			n, _, err := l.library.Read(b)
+			return n, err
+		}, r.plane.now)
+	})
+}
+
+// goes runs f in a goroutine of the connection. If it panics, the room ends.
+func (r *room) goes(c *connection, f func()) {
+	c.run(func() {
+		defer func() {
+			if cause := recover(); cause != nil {
+				r.post(c, failedOrder{cause, debug.Stack()})
+			}
+		}()
+		f()
+	})
+}
+
+// post gives the room an order from one of its connection's goroutines.
+func (r *room) post(c *connection, o order) {
+	select {
+	case r.inbox <- o:
+	case <-r.done:
+	case <-c.quit:
+	}
+}
+
+func (r *room) open(p *peer, way direction) (*connection, error) {
+	return newConnection(r.plane.engine, r.id, way, func(c *connection) {
+		r.post(c, changedOrder{seat: p.seat, conn: c})
+	})
+}
+
+// publish answers a seat's offer and notes what it publishes from now on.
+func (r *room) publish(seat SeatID, offer Offer) (Answer, error) {
+	p := r.peers[seat]
+	if p == nil || p.lost {
+		return Answer{}, ErrNoSeat
+	}
+	d, err := readDescription(offer.SDP)
+	if err != nil {
+		return Answer{}, err
+	}
+	choices, known, err := p.choose(d, offer.Sources)
+	if err != nil {
+		return Answer{}, err
+	}
+	if p.in == nil {
+		c, err := r.open(p, publishing)
+		if err != nil {
+			return Answer{}, err
+		}
+		p.in = c
+		c.pc.OnTrack(func(remote *webrtc.TrackRemote, from *webrtc.RTPReceiver) { r.arrive(p, c, remote, from) })
+	}
+	p.in.guard.admit(streams(choices))
+	own, err := r.agree(p.in, inward(d, choices, known))
+	if err != nil {
+		// The library may be left in the middle of something: this connection is of no use any more.
+		r.lose(p, "answer offer", err)
+		return Answer{}, err
+	}
+	p.known = known
+	p.settle(choices)
+	addresses := r.plane.addresses()
+	return Answer{SDP: outward(own, choices, addresses.udpCandidates()).write(), Late: addresses.tcpCandidates()}, nil
+}
+
+// agree lets the library answer an offer.
+func (r *room) agree(c *connection, d description) (description, error) {
+	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.write()}); err != nil {
+		return description{}, fmt.Errorf("take offer: %w", err)
+	}
+	made, err := c.pc.CreateAnswer(nil)
+	if err != nil {
+		return description{}, fmt.Errorf("make answer: %w", err)
+	}
+	return c.local(made)
+}
+
+// settle notes what is published after an answered offer. A track whose section goes on as it was stays the same one.
+func (p *peer) settle(choices []codecChoice) {
+	tracks := map[string]*track{}
+	p.settled = p.settled[:0]
+	for _, c := range choices {
+		p.settled = append(p.settled, c.section)
+		if !c.section.sends() {
+			continue
+		}
+		mid := c.section.mid
+		if old := p.tracks[mid]; old != nil && old.source == c.source && old.format == c.format && old.levels == c.section.levels {
+			tracks[mid] = old
+			continue
+		}
+		tracks[mid] = &track{
+			seat: p.seat, source: c.source, mid: mid, codec: c.format.codec, format: c.format, levels: c.section.levels, conn: p.in,
+		}
+	}
+	p.tracks = tracks
+}
+
+// subscribed takes a seat's answer.
+func (r *room) subscribed(o answerOrder) error {
+	p := r.peers[o.seat]
+	switch {
+	case p == nil || p.lost:
+		return ErrNoSeat
+	case o.revision > p.revision || o.revision < 1:
+		return refuse("revision %d was never offered", o.revision)
+	case o.revision < p.revision || p.offered == nil:
+		return nil // an older one, or the same again
+	}
+	if err := p.answered(o.sdp); err != nil {
+		return err
+	}
+	p.flow(r.wanted(p))
+	if p.stale {
+		r.negotiate(p)
+	}
+	return nil
+}
+
+// changed looks at a connection whose state may be another.
+func (r *room) changed(o changedOrder) {
+	p := r.peers[o.seat]
+	if p == nil || p.lost || (o.conn != p.in && o.conn != p.out) {
+		return
+	}
+	switch o.conn.state() {
+	case webrtc.PeerConnectionStateConnected:
+		if o.conn == p.in && !p.published {
+			p.published = true
+			r.plane.events.tell(Event{Kind: Connected, Room: r.id, Seat: p.seat})
+		}
+		if o.conn == p.out && !p.receiving {
+			p.receiving = true
+			p.flow(r.wanted(p))
+		}
+	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		if o.conn.handshakeFailed() {
+			r.plane.engine.relax(r.id)
+		}
+		r.lose(p, "connection failed", nil)
+	}
+}
+
+// lose gives a seat up: it must rejoin. Its connections stay until it leaves; what it published ends now.
+func (r *room) lose(p *peer, operation string, err error) {
+	if p.lost {
+		return
+	}
+	p.lost = true
+	if err != nil {
+		r.log.Warn("seat lost", "seat", string(p.seat), "operation", operation, "fault", err.Error())
+	}
+	p.withdraw(nil)
+	r.plane.events.tell(Event{Kind: Lost, Room: r.id, Seat: p.seat})
+	r.refresh()
+}
+
+func (r *room) leave(o leaveOrder) {
+	p := r.peers[o.seat]
+	if p == nil {
+		o.err <- nil
+		return
+	}
+	delete(r.peers, o.seat)
+	for i, id := range r.order {
+		if id == o.seat {
+			r.order = append(r.order[:i:i], r.order[i+1:]...)
+		}
+	}
+	p.withdraw(nil)
+	r.refresh()
+	r.close(p, o.err)
+}
+
+// close ends a seat's connections in a goroutine of its own, since the library takes its time. done, if any, is told.
+func (r *room) close(p *peer, done chan<- error) {
+	p.withdraw(nil)
+	r.wg.Go(func() {
+		var errs [2]error
+		var both sync.WaitGroup
+		for i, c := range []*connection{p.in, p.out} {
+			if c == nil {
+				continue
+			}
+			both.Go(func() {
+				errs[i] = c.close(func() {
+					if c != p.out {
+						return
+					}
+					for _, l := range p.lanes {
+						_ = l.library.Stop() // those of lanes at rest the library has forgotten
+					}
+				})
+			})
+		}
+		both.Wait()
+		if err := errors.Join(errs[0], errs[1]); done != nil {
+			done <- err
+		} else if err != nil {
+			r.log.Warn("close seat", "seat", string(p.seat), "fault", err.Error())
+		}
+	})
+}
+
+// untilDue is how long until an offer's answer is overdue.
+func (r *room) untilDue() time.Duration {
+	wait := time.Hour
+	now := r.plane.now()
+	for _, p := range r.peers {
+		if p.offered != nil && !p.lost {
+			wait = min(wait, p.due.Sub(now))
+		}
+	}
+	return max(wait, 0)
+}
+
+func (r *room) overdue() {
+	now := r.plane.now()
+	for _, id := range r.order {
+		if p := r.peers[id]; p.offered != nil && !p.lost && !now.Before(p.due) {
+			r.lose(p, "offer not answered", nil)
+		}
+	}
+}
+
+// arrive runs for each incoming stream, in a goroutine of the library, which has just seen its first packet.
+func (r *room) arrive(p *peer, c *connection, remote *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
+	r.goes(c, func() {
+		transceiver := from.RTPTransceiver()
+		if transceiver == nil {
+			return
+		}
+		found := make(chan *track, 1)
+		r.post(c, findOrder{seat: p.seat, mid: transceiver.Mid(), found: found})
+		var t *track
+		select {
+		case t = <-found:
+		case <-c.quit:
+			return
+		case <-r.done:
+			return
+		}
+		if t == nil {
+			return
+		}
+		in := newReceiver(t, r.plane.serial.Add(1), uint32(remote.SSRC()), r.plane.now)
+		t.current.Store(in)
+		ended := make(chan struct{})
+		defer close(ended)
+		r.goes(c, func() { in.listen(from) })
+		r.goes(c, func() { in.answer(rand.Uint32(), ended) })
+		if len(t.listeners()) > 0 {
+			t.wantKey()
+		}
+		in.read(remote)
+	})
+}

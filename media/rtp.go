@@ -1,0 +1,79 @@
+package media
+
+import "encoding/binary"
+
+// noLevel stands for an audio level that was not sent.
+const noLevel = 0xFF
+
+// rtpView is an RTP packet's fields, without a copy (RFC 3550, section 5.1). The library's own parser allocates for
+// every packet with an extension.
+type rtpView struct {
+	payloadType uint8
+	marker      bool
+	seq         uint16
+	timestamp   uint32
+	stream      uint32
+	profile     uint16 // of the extension; 0: none
+	extensions  []byte
+	payload     []byte // without padding; empty when there was nothing else
+}
+
+// parseRTP reads a packet strictly: every length must fit.
+func parseRTP(b []byte) (rtpView, bool) {
+	if len(b) < 12 || b[0]>>6 != 2 {
+		return rtpView{}, false
+	}
+	v := rtpView{
+		payloadType: b[1] & 0x7F,
+		marker:      b[1]&0x80 != 0,
+		seq:         binary.BigEndian.Uint16(b[2:]),
+		timestamp:   binary.BigEndian.Uint32(b[4:]),
+		stream:      binary.BigEndian.Uint32(b[8:]),
+	}
+	at := 12 + 4*int(b[0]&0x0F)
+	if b[0]&0x10 != 0 {
+		if len(b) < at+4 {
+			return rtpView{}, false
+		}
+		size := 4 * int(binary.BigEndian.Uint16(b[at+2:]))
+		if len(b) < at+4+size {
+			return rtpView{}, false
+		}
+		v.profile, v.extensions = binary.BigEndian.Uint16(b[at:]), b[at+4:at+4+size]
+		at += 4 + size
+	}
+	if len(b) < at {
+		return rtpView{}, false
+	}
+	v.payload = b[at:]
+	if b[0]&0x20 != 0 {
+		// The last octet counts the padding, itself included.
+		if len(v.payload) == 0 || int(v.payload[len(v.payload)-1]) > len(v.payload) || v.payload[len(v.payload)-1] == 0 {
+			return rtpView{}, false
+		}
+		v.payload = v.payload[:len(v.payload)-int(v.payload[len(v.payload)-1])]
+	}
+	return v, true
+}
+
+// level finds the audio level in one-byte extensions (RFC 8285, section 4.2; RFC 6464), noLevel when it is not there.
+func (v rtpView) level(id uint8) uint8 {
+	if v.profile != 0xBEDE {
+		return noLevel
+	}
+	for b := v.extensions; len(b) > 1; {
+		if b[0] == 0 {
+			b = b[1:]
+			continue
+		}
+		size := int(b[0]&0x0F) + 1
+		if b[0]>>4 == 15 || len(b) < 1+size {
+			return noLevel
+		}
+		if b[0]>>4 == id {
+			return b[1]
+		}
+		b = b[1+size:]
+	}
+	return noLevel
+}
