@@ -200,6 +200,9 @@ func (s *story) showVisit(v appliance.VisitView) {
 	if len(v.Needs) > 0 {
 		line += fmt.Sprintf(", needs %v", v.Needs)
 	}
+	if v.OfficeState != appliance.Open {
+		line += ", " + string(v.OfficeState)
+	}
 	if v.EndedAt != nil {
 		line += ", ended " + v.EndedAt.Format("15:04:05")
 	}
@@ -252,6 +255,9 @@ func (s *story) staffLine(v appliance.StaffVisit) string {
 		line += ", orphaned"
 	}
 	line += ", here " + s.now.Sub(v.ArrivedAt).String()
+	if !v.WaitsFrom.Equal(v.ArrivedAt) {
+		line += ", waits since " + v.WaitsFrom.Format("15:04:05")
+	}
 	if v.From != "" {
 		line += ", from " + v.From
 	}

@@ -10,4 +10,10 @@
 //
 // Presence (who has a live connection, who was heard of when) is not durable and changes no order; it is told
 // to the house by [House.Connected], [House.Disconnected] and [House.Seen].
+//
+// # Where to read on
+//
+// The stories in testdata are the rules as people know them: each is a few lines of what happens and what comes of it.
+// queue.go has the one rule of order, clock.go what time alone does, transfer.go the passing on, show_citizen.go and
+// show_staff.go what each side sees.
 package appliance

@@ -331,6 +331,8 @@ func (d *day) lookAt(v *Visit) {
 		wrong = "is called without an end"
 	case v.State != Called && !v.CallEnds.IsZero():
 		wrong = "has an end of a call and none is open"
+	case (v.State == Parked) == v.ParkedAt.IsZero():
+		wrong = "is parked without a time, or has one"
 	case v.State.Over() && (v.Clerk != "" || v.EndedAt.IsZero() || last.Until.IsZero()):
 		wrong = "is over and had"
 	case !v.State.Over() && (!v.EndedAt.IsZero() || !last.Until.IsZero() || v.Outcome != ""):
@@ -404,6 +406,23 @@ func (d *day) lookTwice() {
 	d.h.board = nil
 	if anew := all(); !reflect.DeepEqual(kept, anew) {
 		d.t.Fatalf("the kept board is stale\nkept %+v\nanew %+v", kept, anew)
+	}
+}
+
+// Five hundred pages ask for their place after one change: the queues are worked out once.
+func TestQueuesAreKept(t *testing.T) {
+	d := newDay(t, nil)
+	d.step(Actor{Role: Anonymous}, Arrive{ID: "v", Office: "a", Name: "N", Matter: "M", Notice: 1})
+	first := d.h.queuesAt(d.now)
+	d.h.Seen(d.now.Add(time.Second), Actor{Role: Citizen, Visit: "v"})
+	if d.h.queuesAt(d.now.Add(time.Minute)) != first {
+		t.Error("worked out anew though nothing changed")
+	}
+	if d.h.queuesAt(d.now.Add(d.h.terms.PresentFor)) == first {
+		t.Error("kept beyond the moment at which somebody might have become absent")
+	}
+	if d.h.queuesAt(d.now) == first {
+		t.Error("kept for a moment before it was worked out")
 	}
 }
 
