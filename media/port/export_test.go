@@ -1,6 +1,7 @@
 package port
 
 import (
+	"net"
 	"net/netip"
 	"time"
 )
@@ -17,3 +18,6 @@ const (
 
 // Reserved tells whether only a virtual remote can have an address.
 func Reserved(a netip.Addr) bool { return reserved(a) }
+
+// NewGuard is what TURN connections are wrapped in.
+func NewGuard(c net.Conn) net.Conn { return newGuard(c) }

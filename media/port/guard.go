@@ -96,7 +96,7 @@ func (g *guard) scan() (int, error) {
 	switch {
 	case b[0]&0xc0 == 0:
 		size += stunHeader
-	case b[0]&0xf0 == minChannel>>8: // 0x4000 to 0x4fff
+	case b[0]&0xf0 == minChannel>>8:
 		size = 4 + (size+3)&^3 // padded on streams, RFC 8656 section 12.5
 	default:
 		return 0, errTURNFrame
@@ -130,10 +130,7 @@ func checkTURN(b []byte) error {
 	default: // Connect and ConnectionBind of RFC 6062 among them
 		return errTURNMethod
 	}
-	switch {
-	case m.reserve, m.transport != 0 && m.transport != protocolUDP:
-		return errTURNMethod
-	case m.channel != 0 && (m.channel < minChannel || m.channel > maxChannel):
+	if m.unserved {
 		return errTURNMethod
 	}
 	return nil

@@ -102,9 +102,7 @@ type message struct {
 	username      []byte // nil when absent
 	integrity     bool   // MESSAGE-INTEGRITY is there
 	useCandidate  bool
-	reserve       bool // EVEN-PORT or RESERVATION-TOKEN is there
-	transport     byte // of the REQUESTED-TRANSPORT; when there are several, one that is not UDP
-	channel       uint16
+	unserved      bool // EVEN-PORT, RESERVATION-TOKEN, a transport other than UDP or a reserved channel number is there
 }
 
 // isSTUN tells whether a library would take b for a STUN message. pion looks at the cookie alone, so we must too: an
@@ -176,15 +174,11 @@ func (m *message) note(at uint16, v []byte) {
 	case attrUseCandidate:
 		m.useCandidate = true
 	case attrEvenPort, attrReservationToken:
-		m.reserve = true
+		m.unserved = true
 	case attrTransport:
-		if m.transport == 0 || v[0] != protocolUDP {
-			m.transport = v[0]
-		}
+		m.unserved = m.unserved || v[0] != protocolUDP
 	case attrChannelNumber:
-		if m.channel == 0 {
-			m.channel = binary.BigEndian.Uint16(v)
-		}
+		m.unserved = m.unserved || v[0]&0xf0 != minChannel>>8
 	}
 }
 
