@@ -6,14 +6,16 @@
 // version it was decided on, the audit row with its place in the hash chain, and the answer that a repetition of the
 // request will get. When it returns nil, all of it survives kill -9 and a power cut (WAL, synchronous=FULL). When it
 // returns an error, none of it happened: nothing is ever half done, and the store can be used again as soon as the
-// disk can.
+// disk can. (One thing no program can promise: when the disk fails the write, fails the mark that voids it, and the box dies
+// before the next attempt, a restart may find the refused change whole.)
 //
 // # Connections
 //
 // There is one writing connection, taken in turn, and a pool that can only read. The settings are part of each
 // connection's opening, never a statement run once: with a pool, the other connections would lack them. A write is not
 // cut off by its context once its turn has come, so its outcome is always known. After an input or output error the
-// writing connection is closed and opened anew before anything else is acknowledged.
+// writing connection is closed and opened anew, and what the failed commit may have left is written over, before
+// anything else is acknowledged.
 //
 // # What is kept for how long
 //

@@ -185,11 +185,17 @@ func (s *Store) change(ctx context.Context, what string, f func(context.Context,
 	if s.closed {
 		return fmt.Errorf("%s: %w", what, fault(sql.ErrConnDone))
 	}
-	err := s.changeNow(context.WithoutCancel(ctx), f)
+	ctx = context.WithoutCancel(ctx)
+	err := s.changeNow(ctx, f)
 	if err == nil {
 		return nil
 	}
-	s.broken = s.broken || breaks(err)
+	if breaks(err) {
+		s.broken = true
+		if err := s.repair(ctx); err != nil {
+			s.log.Warn("writing connection not repaired", "error", err)
+		}
+	}
 	return fmt.Errorf("%s: %w", what, fault(err))
 }
 
@@ -214,7 +220,9 @@ func (s *Store) changeNow(ctx context.Context, f func(context.Context, *transact
 	return nil
 }
 
-// repair opens the writing connection anew if the last write broke it.
+// repair opens the writing connection anew if the last write broke it. A commit whose sync failed may lie in the
+// write-ahead log all the same, whole, and a restart would find it; so its place is written over by a commit that changes
+// nothing, before anything else is acknowledged.
 func (s *Store) repair(ctx context.Context) error {
 	if !s.broken {
 		return nil
@@ -222,8 +230,20 @@ func (s *Store) repair(ctx context.Context) error {
 	// What closing a broken connection reports was reported by the write that broke it.
 	_ = s.writer.Close()
 	s.writer = openWriter(s.path)
-	if err := s.writer.PingContext(ctx); err != nil {
+	version, err := look(ctx, s.writer)
+	if err != nil {
 		return fmt.Errorf("open anew: %w", err)
+	}
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write over: begin: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, version)); err != nil {
+		_ = tx.Rollback() // the error that led here is the one to report
+		return fmt.Errorf("write over: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("write over: commit: %w", err)
 	}
 	s.broken = false
 	s.log.Warn("writing connection opened anew")

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// A backup made while a writer writes is of one moment: all that was acknowledged before it, in whole changes.
+func TestBackupBesideAWriter(t *testing.T) {
+	t.Parallel()
+	s := filled(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	began := make(chan struct{})
+	wg.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			if err := s.Write(t.Context(), []Entry{arrival(2*i+1, noon), arrival(2*i+2, noon)}); err != nil {
+				t.Error(err)
+				return
+			}
+			if i == 5 {
+				close(began)
+			}
+		}
+	})
+	<-began
+	dir := t.TempDir()
+	for i := range 5 {
+		least := len(load(t, s).Visits)
+		path := filepath.Join(dir, "copy.db") // replaced each time
+		if err := s.Backup(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+			t.Fatalf("copy: %v, %v", st, err)
+		}
+		if names, err := filepath.Glob(path + "*"); err != nil || len(names) != 1 {
+			t.Errorf("beside the copy: %v, %v", names, err)
+		}
+		copied := openAt(t, path)
+		snap := load(t, copied)
+		if n := len(snap.Visits); n < least || n%2 != 1 { // two come at a time, and the sample's one
+			t.Errorf("copy %d has %d visits, at least %d were acknowledged", i, n, least)
+		}
+		if _, err := copied.VerifyAudit(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := copied.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	wg.Wait()
+}
+
+func TestBackupFails(t *testing.T) {
+	t.Parallel()
+	s := filled(t)
+	dir := t.TempDir()
+	if err := s.Backup(t.Context(), filepath.Join(dir, "no", "folder.db")); err == nil {
+		t.Error("a copy in no folder")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Backup(ctx, filepath.Join(dir, "copy.db")); err == nil {
+		t.Error("a copy that nobody waits for")
+	}
+	if names, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(names) != 0 {
+		t.Errorf("left behind: %v, %v", names, err)
+	}
+}
+
+func TestCheckFindsDamage(t *testing.T) {
+	t.Parallel()
+	s := filled(t)
+	for i := range 200 {
+		write(t, s, arrival(i+1, noon))
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	path := s.path
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := read(t, path)
+	for _, c := range []struct{ name, query string }{
+		{"a visit's legs without the visit", `DELETE FROM visits WHERE id = '` + string(visitID(7)) + `'`},
+		{"a visit of no office", `UPDATE visits SET office = 'nirgends' WHERE id = '` + string(visitID(7)) + `'`},
+		{"a state that there is not", `PRAGMA ignore_check_constraints = ON; UPDATE visits SET state = 'x'`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bad := filepath.Join(t.TempDir(), "bad.db")
+			if err := os.WriteFile(bad, []byte(whole), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			raw(t, bad, c.query)
+			if err := openAt(t, bad).Check(t.Context()); err == nil {
+				t.Error("not found")
+			}
+		})
+	}
+	t.Run("pages of zeros", func(t *testing.T) {
+		bad := filepath.Join(t.TempDir(), "bad.db")
+		b := []byte(whole)
+		clear(b[len(b)/2/4096*4096:][:4096])
+		if err := os.WriteFile(bad, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := openAt(t, bad)
+		if err := s.Check(t.Context()); err == nil {
+			t.Error("not found")
+		}
+		if err := s.Backup(t.Context(), bad+".copy"); err == nil {
+			t.Error("a damaged database was accepted as a backup")
+		}
+	})
+}
