@@ -1,6 +1,6 @@
 // Compiles messages/*.json (ICU MessageFormat) into src/gen/messages: plain functions, no eval in the browser.
 //
-// A key belongs to a page by its first word: visit.*, desk.*; everything else is shared. Each page loads only its own.
+// A key belongs to a page by its first word; what is not named below is shared. Each page loads only its own.
 // German is the base: every other language must have the same placeholders, and may lack keys (German steps in).
 // The build fails on a key that the sources use and German lacks, and on one that nobody uses.
 import fs from 'node:fs';
@@ -11,7 +11,8 @@ import { parse } from '@messageformat/parser';
 
 const out = 'src/gen/messages';
 const parts = ['shared', 'visit', 'desk'];
-const partOf = (key) => parts.find((p) => key.startsWith(`${p}.`)) ?? 'shared';
+const pages = { visit: 'visit', call: 'visit', bye: 'visit', desk: 'desk' };
+const partOf = (key) => pages[key.split('.')[0]] ?? 'shared';
 
 function placeholders(tokens, found = new Map()) {
   for (const token of tokens) {
@@ -29,8 +30,8 @@ function usedKeys() {
   for (const file of fs.readdirSync('src', { recursive: true, encoding: 'utf8' })) {
     if (file.startsWith('gen') || !/\.(ts|svelte)$/.test(file)) continue;
     const text = fs.readFileSync(path.join('src', file), 'utf8');
-    for (const [, key] of text.matchAll(/\bm\['([a-z_.]+)'\]/g)) used.add(key);
-    for (const [, prefix] of text.matchAll(/\bm\[`([a-z_.]+)\$\{/g)) prefixes.add(prefix);
+    for (const [, key] of text.matchAll(/\bm\['([a-z0-9_.]+)'\]/g)) used.add(key);
+    for (const [, prefix] of text.matchAll(/\bm\[`([a-z0-9_.]+)\$\{/g)) prefixes.add(prefix);
   }
   return { used, prefixes };
 }

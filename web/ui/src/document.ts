@@ -1,6 +1,5 @@
 // The documents work without this. It puts the focus on an error summary, counts characters down where a text is
 // limited, and keeps a form from being sent twice.
-import './assets/arms.svg?url';
 import './document.css';
 
 document.querySelector<HTMLElement>('.error-summary')?.focus();

@@ -24,11 +24,13 @@ export type LineState = 'connecting' | 'up' | 'down' | 'over';
 export interface Listener {
   message(m: FromBox): void;
   state(s: LineState): void;
-  /** A connection could not be opened at all: the sign-in or the visit may be gone. Asked once a failure. */
+  /** The box did not let us in, or threw us out: the sign-in or the visit may be gone. Said at each failure. */
   refused(): void;
 }
 
 const OPEN = 1;
+/** The close code with which the box refuses for good: bad messages, or no longer signed in. */
+const policyViolation = 1008;
 const heartbeat = 10_000;
 /** Longer silence than this means a dead line: two pongs are missing. */
 const silence = 25_000;
@@ -121,8 +123,8 @@ export class LiveConnection {
       const m = read(e.data);
       if (m && m.t !== 'pong') this.to.message(m);
     };
-    socket.onclose = () => {
-      if (!opened) this.to.refused();
+    socket.onclose = (e: { code?: number }) => {
+      if (!opened || e.code === policyViolation) this.to.refused();
       if (this.#socket === socket) this.#drop();
     };
   }

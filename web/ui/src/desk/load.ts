@@ -1,0 +1,11 @@
+// How busy an office is, in words.
+import type { OfficeView } from '../live/views';
+import { m } from '../shared/texts';
+
+export function loadWords(o: Pick<OfficeView, 'waiting' | 'wait_minutes'>): string {
+  const waiting = m['desk.load']({ waiting: o.waiting });
+  if (o.wait_minutes === null) return o.waiting === 0 ? waiting : m['desk.load.unknown']({ waiting });
+  const [low, high] = o.wait_minutes;
+  if (high <= 1) return waiting;
+  return m['desk.load.wait']({ waiting, minutes: low < high && low > 0 ? `${low}–${high}` : String(high) });
+}

@@ -1,0 +1,229 @@
+// Everything of a page that has to do with picture and sound: own devices, the seat's connections, what comes in, and
+// how good it is. The page hands in the messages that concern media and says whether a talk runs.
+import type { DeviceState, FromBox, Side, Source, ToBox } from '../live/messages';
+import { timesAsked } from './ask';
+import { Devices } from './devices.svelte';
+import { Judge, type Word } from './quality';
+import { SeatMedia, type RemoteTrack } from './seat';
+import { Gauge } from './stats';
+
+const measureEvery = 2_000;
+/** A rejoin that brought no new seat is asked for again after this. */
+const rejoinEvery = 10_000;
+
+declare global {
+  interface Window {
+    /** Read-only, for browser tests: they assert that connection and permission outlive a transfer. */
+    readonly schalter?: {
+      readonly publish: RTCPeerConnection | null;
+      readonly receive: RTCPeerConnection | null;
+      readonly getUserMediaCalls: number;
+    };
+  }
+}
+
+export class Media {
+  readonly devices: Devices;
+  remote = $state.raw<RemoteTrack[]>([]);
+  /** What the other side says to send; null before it said anything. */
+  otherSends = $state.raw<DeviceState | null>(null);
+  screen = $state.raw<MediaStreamTrack | null>(null);
+  seated = $state(false);
+  up = $state(false);
+  word = $state<Word>('good');
+  /** Own picture rests, so that the sound stays. */
+  paused = $state(false);
+  #seat: SeatMedia | null = null;
+  #talking = false;
+  #judge = new Judge();
+  #gauge = new Gauge();
+  #measuring: ReturnType<typeof setInterval> | undefined;
+  #rejoining: ReturnType<typeof setInterval> | undefined;
+  #told = '';
+
+  constructor(
+    private readonly side: Side,
+    private readonly send: (m: ToBox) => boolean,
+  ) {
+    this.devices = new Devices(() => this.#feed());
+    const handle = {
+      get publish(): RTCPeerConnection | null {
+        return current()?.publish ?? null;
+      },
+      get receive(): RTCPeerConnection | null {
+        return current()?.receive ?? null;
+      },
+      get getUserMediaCalls(): number {
+        return timesAsked();
+      },
+    };
+    const current = (): SeatMedia | null => this.#seat;
+    Object.defineProperty(window, 'schalter', { value: Object.freeze(handle) });
+  }
+
+  handle(m: FromBox): void {
+    switch (m.t) {
+      case 'seat':
+        if (this.#seat?.id === m.seat) this.#seat.again(m.ice_servers);
+        else this.#sit(m.seat, m.ice_servers);
+        this.#told = '';
+        this.#feed();
+        break;
+      case 'unseat':
+        if (this.#seat?.id === m.seat) this.#stand();
+        break;
+      case 'published':
+        if (this.#seat?.id === m.seat) this.#seat.published(m);
+        break;
+      case 'subscribe':
+        if (this.#seat?.id === m.seat) this.#seat.subscribe(m);
+        break;
+      case 'devices':
+        if (m.side !== this.side) {
+          this.otherSends = { microphone: m.microphone, camera: m.camera, screen: m.screen };
+        }
+        break;
+    }
+  }
+
+  /** Between two talks nothing is sent: the senders are emptied, connection and permissions stay. */
+  setTalking(talking: boolean): void {
+    if (this.#talking === talking) return;
+    this.#talking = talking;
+    if (!talking) {
+      this.stopScreen();
+      this.otherSends = null;
+      this.#judge.reset();
+      this.#showWord();
+    }
+    this.#told = '';
+    this.#feed();
+  }
+
+  async shareScreen(): Promise<void> {
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
+      const track = stream.getVideoTracks()[0] ?? null;
+      if (!track) return;
+      track.contentHint = 'detail';
+      track.onended = () => this.stopScreen();
+      this.screen = track;
+      this.#feed();
+    } catch {
+      // Not chosen: nothing happens, as the person wanted.
+    }
+  }
+
+  stopScreen(): void {
+    if (!this.screen) return;
+    this.screen.onended = null;
+    this.screen.stop();
+    this.screen = null;
+    this.#feed();
+  }
+
+  /** The best track of a kind from the other side; null when it says that it sends none. */
+  other(source: Source): MediaStreamTrack | null {
+    if (this.otherSends && !this.otherSends[source]) return null;
+    return this.remote.find((r) => r.source === source)?.track ?? null;
+  }
+
+  close(): void {
+    this.#stand();
+    this.stopScreen();
+    this.devices.release();
+  }
+
+  #sit(id: string, servers: Parameters<SeatMedia['again']>[0]): void {
+    this.#stand();
+    const seat = new SeatMedia(id, servers, {
+      send: (m) => this.send(m),
+      remote: (tracks) => {
+        if (this.#seat === seat) this.remote = tracks;
+      },
+      up: (up) => {
+        if (this.#seat === seat) this.#rise(up);
+      },
+      lost: () => {
+        if (this.#seat === seat) this.#rejoin(id);
+      },
+    });
+    this.#seat = seat;
+    this.seated = true;
+    void seat.begin(this.#tracks());
+    this.#measuring = setInterval(() => void this.#measure(seat), measureEvery);
+  }
+
+  #stand(): void {
+    clearInterval(this.#measuring);
+    clearInterval(this.#rejoining);
+    this.#seat?.close();
+    this.#seat = null;
+    this.#judge.reset();
+    this.#gauge = new Gauge();
+    this.remote = [];
+    this.seated = this.up = false;
+    this.#showWord();
+  }
+
+  #rise(up: boolean): void {
+    this.up = up;
+    if (up) {
+      clearInterval(this.#rejoining);
+      // Only now the other side can see us: tell again what we send.
+      this.#told = '';
+      this.#tellDevices();
+    }
+  }
+
+  #rejoin(id: string): void {
+    this.up = false;
+    const again = (): void => void this.send({ t: 'rejoin', seat: id });
+    clearInterval(this.#rejoining);
+    this.#rejoining = setInterval(again, rejoinEvery);
+    again();
+  }
+
+  async #measure(seat: SeatMedia): Promise<void> {
+    const sample = await this.#gauge.read(seat.publish, seat.receive, seat.up).catch(() => null);
+    if (!sample || this.#seat !== seat || !this.#talking) return;
+    this.#judge.add(sample);
+    this.#showWord();
+  }
+
+  #showWord(): void {
+    this.word = this.#judge.word;
+    if (this.paused === this.#judge.pause) return;
+    this.paused = this.#judge.pause;
+    this.#feed();
+  }
+
+  #tracks(): Record<Source, MediaStreamTrack | null> {
+    if (!this.#talking) return { microphone: null, camera: null, screen: null };
+    return {
+      microphone: this.devices.microphone,
+      camera: this.devices.sendsCamera && !this.paused ? this.devices.camera : null,
+      screen: this.screen,
+    };
+  }
+
+  #feed(): void {
+    const seat = this.#seat;
+    if (!seat) return;
+    const tracks = this.#tracks();
+    for (const source of ['microphone', 'camera', 'screen'] as const) seat.put(source, tracks[source]);
+    this.#tellDevices();
+  }
+
+  #tellDevices(): void {
+    if (!this.#seat || !this.#talking) return;
+    const now: DeviceState = {
+      microphone: this.devices.sendsMicrophone,
+      camera: this.devices.sendsCamera && !this.paused,
+      screen: this.screen !== null,
+    };
+    const text = JSON.stringify(now);
+    if (text === this.#told) return;
+    if (this.send({ t: 'devices', ...now })) this.#told = text;
+  }
+}

@@ -1,0 +1,249 @@
+// A seat's two connections. The browser offers on the one it publishes with, the box on the one we receive with, so
+// neither can collide. The box is ICE-lite and finds us by our checks: our candidates are never sent, and the offer
+// leaves without waiting for them.
+import type { IceServer, PublishedMessage, Source, SubscribeMessage, ToBox } from '../live/messages';
+
+export interface RemoteTrack {
+  seat: string;
+  source: Source;
+  track: MediaStreamTrack;
+}
+
+export interface SeatEvents {
+  send(m: ToBox): boolean;
+  remote(tracks: RemoteTrack[]): void;
+  /** Both connections that are in use work. */
+  up(up: boolean): void;
+  /** The media failed: it takes a new seat. Said once. */
+  lost(): void;
+}
+
+const sources: readonly Source[] = ['microphone', 'camera', 'screen'];
+/** ICE-TCP candidates are held back so long: in the description itself Firefox would sometimes prefer TCP. */
+const lateAfter = 1_500;
+const connectWithin = 10_000;
+const disconnectedFor = 3_000;
+const bits: Partial<Record<Source, number>> = { camera: 1_200_000, screen: 1_500_000 };
+
+type Timer = ReturnType<typeof setTimeout>;
+
+/** Watches one connection: adds the late candidates, and tells when it is up or beyond hope. */
+class Watch {
+  up = false;
+  #late: Timer | undefined;
+  #first: Timer | undefined;
+  #gone: Timer | undefined;
+
+  constructor(
+    readonly pc: RTCPeerConnection,
+    private readonly changed: () => void,
+    private readonly failed: () => void,
+  ) {
+    pc.onconnectionstatechange = () => this.#look();
+  }
+
+  /** The first description is on its way: from now on it must come up in time. */
+  begin(): void {
+    this.#first ??= setTimeout(() => {
+      if (!this.up) this.failed();
+    }, connectWithin);
+  }
+
+  late(candidates: string[], mid: string): void {
+    if (this.up || candidates.length === 0) return;
+    clearTimeout(this.#late);
+    this.#late = setTimeout(() => {
+      if (this.up || this.pc.signalingState === 'closed') return;
+      for (const candidate of candidates) {
+        this.pc.addIceCandidate({ candidate, sdpMid: mid, sdpMLineIndex: 0 }).catch(() => {
+          // One that this browser cannot use, as IPv6 without IPv6; the others still count.
+        });
+      }
+    }, lateAfter);
+  }
+
+  close(): void {
+    clearTimeout(this.#late);
+    clearTimeout(this.#first);
+    clearTimeout(this.#gone);
+    this.pc.onconnectionstatechange = null;
+    this.pc.close();
+  }
+
+  #look(): void {
+    const state = this.pc.connectionState;
+    const was = this.up;
+    this.up = state === 'connected';
+    clearTimeout(this.#gone);
+    if (state === 'failed') this.failed();
+    else if (state === 'disconnected') this.#gone = setTimeout(this.failed, disconnectedFor);
+    if (was !== this.up) this.changed();
+  }
+}
+
+export class SeatMedia {
+  readonly publish: RTCPeerConnection;
+  readonly receive: RTCPeerConnection;
+  #publishing: Watch;
+  #receiving: Watch;
+  #senders = new Map<Source, RTCRtpSender>();
+  #wanted = new Map<Source, MediaStreamTrack | null>();
+  #putting: Promise<void> = Promise.resolve();
+  #offer: Extract<ToBox, { t: 'publish' }> | null = null;
+  #answered = false;
+  #revision = 0;
+  #answer: Extract<ToBox, { t: 'subscribed' }> | null = null;
+  #queue: Promise<void> = Promise.resolve();
+  #over = false;
+  #lost = false;
+
+  constructor(
+    readonly id: string,
+    servers: IceServer[],
+    private readonly events: SeatEvents,
+  ) {
+    const config = configuration(servers);
+    this.publish = new RTCPeerConnection(config);
+    this.receive = new RTCPeerConnection(config);
+    const changed = (): void => events.up(this.up);
+    const failed = (): void => this.#fail();
+    this.#publishing = new Watch(this.publish, changed, failed);
+    this.#receiving = new Watch(this.receive, changed, failed);
+  }
+
+  get up(): boolean {
+    return this.#publishing.up && (this.#revision === 0 || this.#receiving.up);
+  }
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Makes all three senders at once: later a track is only put in or taken out, and nothing is negotiated again. */
+  async begin(tracks: Partial<Record<Source, MediaStreamTrack | null>>): Promise<void> {
+    const pc = this.publish;
+    const transceivers = sources.map((source) => {
+      const encoding: RTCRtpEncodingParameters = {};
+      const limit = bits[source];
+      if (limit) encoding.maxBitrate = limit;
+      const transceiver = pc.addTransceiver(tracks[source] ?? kind(source), {
+        direction: 'sendonly',
+        sendEncodings: source === 'microphone' ? undefined : [encoding],
+      });
+      if (source !== 'microphone') preferVP8(transceiver);
+      this.#senders.set(source, transceiver.sender);
+      return { source, transceiver };
+    });
+    this.#publishing.begin();
+    try {
+      await pc.setLocalDescription(await pc.createOffer());
+    } catch {
+      this.#fail();
+      return;
+    }
+    const named: Record<string, Source> = {};
+    for (const { source, transceiver } of transceivers) if (transceiver.mid !== null) named[transceiver.mid] = source;
+    this.#offer = { t: 'publish', seat: this.id, sdp: pc.localDescription?.sdp ?? '', sources: named };
+    this.events.send(this.#offer);
+  }
+
+  /** The box repeated our seat after the line had dropped: what may have got lost goes out once more. */
+  again(servers: IceServer[]): void {
+    const config = configuration(servers);
+    for (const pc of [this.publish, this.receive]) if (pc.signalingState !== 'closed') pc.setConfiguration(config);
+    if (this.#lost) this.events.send({ t: 'rejoin', seat: this.id });
+    else if (!this.#answered && this.#offer) this.events.send(this.#offer);
+  }
+
+  published(m: PublishedMessage): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#run(async () => {
+      await this.publish.setRemoteDescription({ type: 'answer', sdp: m.sdp });
+      this.#publishing.late(m.late, this.publish.getTransceivers()[0]?.mid ?? '0');
+    });
+  }
+
+  /** Offers are answered in order; an older revision than the last is stale, the same one gets the same answer. */
+  subscribe(m: SubscribeMessage): void {
+    if (m.revision < this.#revision) return;
+    if (m.revision === this.#revision) {
+      if (this.#answer?.revision === m.revision) this.events.send(this.#answer);
+      return;
+    }
+    this.#revision = m.revision;
+    this.#receiving.begin();
+    this.#run(async () => {
+      const pc = this.receive;
+      await pc.setRemoteDescription({ type: 'offer', sdp: m.sdp });
+      await pc.setLocalDescription(await pc.createAnswer());
+      this.#answer = { t: 'subscribed', seat: this.id, revision: m.revision, sdp: pc.localDescription?.sdp ?? '' };
+      this.events.send(this.#answer);
+      this.#receiving.late(m.late, pc.getTransceivers()[0]?.mid ?? '0');
+      const byMid = new Map(pc.getTransceivers().map((t) => [t.mid, t.receiver.track]));
+      const remote: RemoteTrack[] = [];
+      for (const { mid, seat, source } of m.tracks) {
+        const track = byMid.get(mid);
+        if (track) remote.push({ seat, source, track });
+      }
+      this.events.remote(remote);
+    });
+  }
+
+  /** Puts a track into its sender, or takes it out: no packet then. The last wish wins, also over one under way. */
+  put(source: Source, track: MediaStreamTrack | null): void {
+    this.#wanted.set(source, track);
+    this.#putting = this.#putting.then(async () => {
+      const sender = this.#senders.get(source);
+      const wanted = this.#wanted.get(source) ?? null;
+      if (!sender || this.#over || sender.track === wanted) return;
+      await sender.replaceTrack(wanted).catch(() => {
+        // The connection closed meanwhile; a new seat starts with the current tracks.
+      });
+    });
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#publishing.close();
+    this.#receiving.close();
+  }
+
+  #run(step: () => Promise<void>): void {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#over || this.#lost) return;
+      try {
+        await step();
+      } catch {
+        // A description this browser cannot take; a new seat is the only way on.
+        this.#fail();
+      }
+    });
+  }
+
+  #fail(): void {
+    if (this.#over || this.#lost) return;
+    this.#lost = true;
+    this.events.lost();
+  }
+}
+
+function configuration(servers: IceServer[]): RTCConfiguration {
+  return {
+    iceServers: servers.map(({ urls, username, credential }) => ({ urls, username, credential })),
+    bundlePolicy: 'max-bundle',
+  };
+}
+
+const kind = (source: Source): 'audio' | 'video' => (source === 'microphone' ? 'audio' : 'video');
+
+/** VP8 is what every browser here sends well; the others stay in the list. */
+function preferVP8(transceiver: RTCRtpTransceiver): void {
+  const codecs = RTCRtpReceiver.getCapabilities?.('video')?.codecs;
+  if (!codecs || !('setCodecPreferences' in transceiver)) return;
+  const first = (c: { mimeType: string }): number => (c.mimeType.toLowerCase() === 'video/vp8' ? 0 : 1);
+  try {
+    transceiver.setCodecPreferences([...codecs].sort((a, b) => first(a) - first(b)));
+  } catch {
+    // An older browser that wants another list: it offers VP8 first by itself.
+  }
+}
