@@ -24,7 +24,8 @@ import (
 const (
 	writeWithin   = 10 * time.Second // a message must be taken by then, or the page is too slow
 	messageWithin = 20 * time.Second // a message that began must be whole by then
-	pingEvery     = 20 * time.Second
+	pingEvery     = 10 * time.Second
+	pongWithin    = 20 * time.Second
 	lookEvery     = 30 * time.Second // is the sign-in still good?
 	messageRate   = 30.0             // messages a second, on the long run
 	messageBurst  = 120.0
@@ -122,12 +123,11 @@ func (l *liveConn) write(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-l.web.lines.closing:
-			l.send(ctx, live.ServerMessage{T: live.Ended, Reason: "shutdown"})
-			l.goodbye(websocket.StatusGoingAway, "shutdown")
+			l.finish(ctx, "shutdown")
 			return
 		case push, ok := <-l.line.Pushes():
-			if !ok {
-				l.goodbye(websocket.StatusNormalClosure, "")
+			if !ok { // it ended while a message was on its way
+				l.finish(ctx, l.line.Ended())
 				return
 			}
 			message, err := l.message(push)
@@ -148,6 +148,14 @@ func (l *liveConn) write(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// finish tells why and ends.
+func (l *liveConn) finish(ctx context.Context, reason string) {
+	if reason != "" {
+		l.send(ctx, live.ServerMessage{T: live.Ended, Reason: reason})
+	}
+	l.goodbye(endCode(reason), reason)
 }
 
 // endCode tells the page whether coming back makes sense.
@@ -178,8 +186,9 @@ func (l *liveConn) goodbye(code websocket.StatusCode, reason string) {
 	_ = l.socket.Close(code, reason) // the page may be gone; CloseNow follows anyway
 }
 
-// watch pings, because a page in the background may not send its heartbeat in time though it is there, and looks whether
-// staff is still signed in: a session's end or a clerk's disabling ends the connection without anybody saying so.
+// watch pings, because browsers slow a background page's timers down to one a minute: its heartbeat is late though it is
+// there, but the browser itself answers a ping at once, so that counts as heard of. And it looks whether staff is still
+// signed in: a session's end or a clerk's disabling ends the connection without anybody saying so.
 func (l *liveConn) watch(ctx context.Context, cancel context.CancelFunc) {
 	pings, looks := time.NewTicker(pingEvery), time.NewTicker(lookEvery)
 	defer pings.Stop()
@@ -189,20 +198,20 @@ func (l *liveConn) watch(ctx context.Context, cancel context.CancelFunc) {
 		case <-ctx.Done():
 			return
 		case <-pings.C:
-			within, done := context.WithTimeout(ctx, pingEvery)
+			within, done := context.WithTimeout(ctx, pongWithin)
 			err := l.socket.Ping(within)
 			done()
 			if err != nil {
 				cancel()
 				return
 			}
+			l.line.Seen()
 		case <-looks.C:
 			if !l.by.staff() {
 				continue
 			}
 			if _, _, err := l.web.signIns.Who(ctx, l.by.token); isUnknown(err) {
-				l.send(ctx, live.ServerMessage{T: live.Ended, Reason: "signed-out"})
-				l.goodbye(websocket.StatusPolicyViolation, "signed-out")
+				l.finish(ctx, "signed-out")
 				cancel()
 				return
 			}

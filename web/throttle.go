@@ -74,10 +74,6 @@ func (g *guesses) miss(network string, otherwise *refusal) *refusal {
 
 // isUnknown tells whether a token is nobody's.
 func isUnknown(err error) bool {
-	var p *refusal
-	if errors.As(err, &p) {
-		return p.status == http.StatusUnauthorized
-	}
 	var e *appliance.Error
 	return errors.As(err, &e) && (e.Kind == appliance.Unauthorised || e.Kind == appliance.NotFound)
 }

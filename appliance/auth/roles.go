@@ -34,7 +34,6 @@ func Table() []Rule {
 		// The public API.
 		{"GET /api/v1/town", all},
 		{"GET /api/v1/openapi.yaml", all},
-		{"GET /api/v1/openapi.yaml", all},
 		{"POST /api/v1/visits", all},
 		{"GET /api/v1/visit", citizen},
 		{"POST /api/v1/visit/accept", citizen},
@@ -61,7 +60,6 @@ func Table() []Rule {
 		{"GET /w/{office}", all},
 		{"POST /w/{office}", all},
 		{"GET /g/{token}", all},
-		{"POST /g/{token}", all},
 		{"POST /g/{token}", all},
 		{"GET /t/{token}", all},
 		{"GET /anmelden", all},
