@@ -112,7 +112,7 @@ func (c config) faults() []error {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("--listen %q: gebraucht wird HOST:PORT oder :PORT, zum Beispiel :8443", c.Listen))
 	} else {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			faults = append(faults, fmt.Errorf("--listen %q: der Anschluss ist eine Zahl von 0 bis 65535", c.Listen))
 		}
 		if host != "" && !validHost(host) {

@@ -28,6 +28,9 @@ func (s sockets) udpAddress() netip.AddrPort {
 	return s.udp.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
+// close gives both back, when nobody else owns them yet.
+func (s sockets) close() error { return errors.Join(s.tcp.Close(), s.udp.Close()) }
+
 // openSockets takes systemd's sockets, or opens both at the address.
 func openSockets(address string) (sockets, error) {
 	given, err := systemd.Listen()

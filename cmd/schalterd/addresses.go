@@ -1,0 +1,266 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"schalter/appliance/box"
+)
+
+// addresses are all ways to the box at one moment. The value is never changed; a new one takes its place.
+type addresses struct {
+	port       int
+	own        []netip.Addr // the machine's, the one towards the router first, loopback last
+	public     []public     // as given
+	found      []offer      // what the public names and addresses stand for now
+	unresolved []string     // public names that could not be looked up and never were
+}
+
+// resolver looks names up.
+type resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// lookupFor bounds one name's look-up: a town hall's DNS that hangs must not hold up the start.
+const lookupFor = 3 * time.Second
+
+// ownAddresses are those of the machine at which the box listens.
+func ownAddresses(listen netip.AddrPort) []netip.Addr {
+	if ip := listen.Addr().Unmap(); !ip.IsUnspecified() {
+		return []netip.Addr{ip}
+	}
+	return machineAddresses()
+}
+
+// findAddresses looks at the machine and at the names. When a name cannot be looked up now, what was found before stays.
+func findAddresses(ctx context.Context, listen netip.AddrPort, publics []public, names resolver, before *addresses) *addresses {
+	a := &addresses{port: int(listen.Port()), own: ownAddresses(listen), public: publics}
+	for _, p := range publics {
+		if ip, err := netip.ParseAddr(p.Host); err == nil {
+			a.found = append(a.found, offer{ip, a.outerPort(p)})
+			continue
+		}
+		within, cancel := context.WithTimeout(ctx, lookupFor)
+		ips, err := names.LookupNetIP(within, "ip", p.Host)
+		cancel()
+		if err != nil || len(ips) == 0 {
+			a.unresolved = append(a.unresolved, p.Host)
+			continue
+		}
+		for _, ip := range ips {
+			a.found = append(a.found, offer{ip.Unmap(), a.outerPort(p)})
+		}
+	}
+	if len(a.unresolved) > 0 && before != nil {
+		a.found = append(a.found, before.found...)
+	}
+	slices.SortFunc(a.found, func(x, y offer) int {
+		return cmp.Or(x.addr.Compare(y.addr), cmp.Compare(x.port, y.port))
+	})
+	a.found = slices.Compact(a.found)
+	return a
+}
+
+// machineAddresses lists what this machine is called in its networks: IPv4 before IPv6, the address towards the router
+// first, loopback last. Link-local addresses are left out: they need a zone, which no browser takes.
+func machineAddresses() []netip.Addr {
+	var all []netip.Addr
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	}
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		list, err := i.Addrs()
+		if err != nil {
+			continue // it went away in between
+		}
+		for _, entry := range list {
+			prefix, err := netip.ParsePrefix(entry.String())
+			if err != nil || prefix.Addr().IsLinkLocalUnicast() {
+				continue
+			}
+			all = append(all, prefix.Addr().Unmap())
+		}
+	}
+	return ordered(all, routed())
+}
+
+// ordered puts addresses as machineAddresses says.
+func ordered(all, first []netip.Addr) []netip.Addr {
+	rank := func(a netip.Addr) int {
+		switch {
+		case a.IsLoopback():
+			return 4
+		case slices.Contains(first, a) && a.Is4():
+			return 0
+		case a.Is4():
+			return 1
+		case slices.Contains(first, a):
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(all, func(a, b netip.Addr) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return a.Compare(b)
+	})
+	return slices.Compact(all)
+}
+
+// routed gives the addresses that packets to the internet leave from. Connecting a UDP socket sends nothing; the targets
+// are reserved for documentation (RFC 5737, RFC 3849).
+func routed() []netip.Addr {
+	var first []netip.Addr
+	for network, target := range map[string]string{"udp4": "192.0.2.1:9", "udp6": "[2001:db8::1]:9"} {
+		conn, err := net.Dial(network, target)
+		if err != nil {
+			continue // no route of this family
+		}
+		first = append(first, conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap())
+		conn.Close()
+	}
+	return first
+}
+
+// outerPort is the port that the outside uses for p.
+func (a *addresses) outerPort(p public) int {
+	if p.Port != 0 {
+		return p.Port
+	}
+	return a.port
+}
+
+// hosts are the values of a Host header that we answer to (DESIGN 7).
+func (a *addresses) hosts() []string {
+	all := []string{hostPort("localhost", a.port)}
+	for _, ip := range a.own {
+		all = append(all, hostPort(ip.String(), a.port))
+	}
+	if len(a.own) > 0 && !slices.Contains(a.own, netip.AddrFrom4([4]byte{127, 0, 0, 1})) {
+		all = append(all, hostPort("127.0.0.1", a.port), hostPort("::1", a.port))
+	}
+	for _, p := range a.public {
+		all = append(all, hostPort(p.Host, a.outerPort(p)))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// hostPort writes a host as browsers do in Host and Origin: without the port that https has anyway.
+func hostPort(host string, port int) string {
+	if port == 443 {
+		if strings.Contains(host, ":") {
+			return "[" + host + "]"
+		}
+		return host
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}
+
+// links are the addresses to type into a browser, the best for a phone in the same network first.
+func (a *addresses) links() []string {
+	var all []string
+	for _, p := range a.public {
+		all = append(all, "https://"+hostPort(p.Host, a.outerPort(p)))
+	}
+	for _, ip := range a.own {
+		all = append(all, "https://"+hostPort(ip.String(), a.port))
+	}
+	return all
+}
+
+// certificateNames are what our own certificate must stand for.
+func (a *addresses) certificateNames() box.Names {
+	n := box.Names{Hosts: []string{"localhost"}, Addresses: append([]netip.Addr{
+		netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback(),
+	}, a.own...)}
+	if host, err := os.Hostname(); err == nil && validHost(host) {
+		n.Hosts = append(n.Hosts, strings.ToLower(host))
+	}
+	for _, p := range a.public {
+		if ip, err := netip.ParseAddr(p.Host); err == nil {
+			n.Addresses = append(n.Addresses, ip)
+		} else {
+			n.Hosts = append(n.Hosts, p.Host)
+		}
+	}
+	return n
+}
+
+// relayURLs are what browsers are told about TURN. turns: carries names where there are any, because a certificate is issued for
+// them; turn: carries addresses, because a browser without DNS still reaches those. Of the machine's own only the best of each
+// family is told: a browser tries them all at once, and its allocations are counted.
+func (a *addresses) relayURLs() []string {
+	var all []string
+	add := func(scheme, host string, port int) {
+		url := scheme + ":" + net.JoinHostPort(host, strconv.Itoa(port)) + "?transport=tcp"
+		if !slices.Contains(all, url) {
+			all = append(all, url)
+		}
+	}
+	for _, p := range a.public {
+		add("turns", p.Host, a.outerPort(p))
+	}
+	for _, o := range a.found {
+		add("turn", o.addr.String(), o.port)
+	}
+	var had4, had6 bool
+	for _, o := range a.offered() {
+		had := &had6
+		if o.addr.Is4() {
+			had = &had4
+		}
+		if *had {
+			continue
+		}
+		*had = true
+		if len(a.public) == 0 {
+			add("turns", o.addr.String(), o.port)
+		}
+		add("turn", o.addr.String(), o.port)
+	}
+	return all
+}
+
+// offer is one address at which the SFU can be reached.
+type offer struct {
+	addr netip.Addr
+	port int
+}
+
+// offered are the addresses for pictures and sound: the machine's own and what the outside sees. Loopback is offered only when
+// there is nothing else: browsers do no ICE over it, test programs do.
+func (a *addresses) offered() []offer {
+	var all []offer
+	for _, ip := range a.own {
+		if !ip.IsLoopback() {
+			all = append(all, offer{ip, a.port})
+		}
+	}
+	if len(all) == 0 && len(a.own) > 0 {
+		all = append(all, offer{a.own[0], a.port})
+	}
+	for _, o := range a.found {
+		if !slices.Contains(all, o) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// same tells whether nothing changed that others would have to hear of.
+func (a *addresses) same(b *addresses) bool {
+	return b != nil && slices.Equal(a.own, b.own) && slices.Equal(a.found, b.found)
+}
