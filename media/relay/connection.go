@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -70,15 +69,15 @@ func (r *Relay) serve(nc net.Conn) error {
 	if t, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.network = port.Network(t.AddrPort().Addr())
 	}
-	if s, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
-		c.secure = s.ConnectionState().HandshakeComplete
+	if s, ok := nc.(interface{ Secure() bool }); ok {
+		c.secure = s.Secure()
 	}
 	if err := r.enter(c); err != nil {
 		return err
 	}
 	var err error
 	c.server, err = turn.NewServer(turn.ServerConfig{
-		Realm:         r.Realm,
+		Realm:         r.cfg.Realm,
 		LoggerFactory: logFactory{r},
 		AuthHandler:   c.authenticate,
 		InboundMTU:    4096, // more than port's guard lets through
@@ -103,7 +102,7 @@ func (r *Relay) enter(c *connection) error {
 	case len(r.conns) >= maxConnections:
 		return errCrowded
 	}
-	c.timer = time.AfterFunc(idleTime, c.close)
+	c.timer = time.AfterFunc(r.idle, c.close)
 	r.conns[c] = true
 	r.wg.Add(1)
 	return nil
@@ -152,12 +151,12 @@ func (c *connection) authenticate(name, _ string, _ net.Addr) ([]byte, bool) {
 	r.mu.Lock()
 	known := r.seats[id] != nil
 	r.mu.Unlock()
-	if !known || holds && c.holder != id || !holds && !r.Now().Before(expires) {
+	if !known || holds && c.holder != id || !holds && !r.cfg.Now().Before(expires) {
 		r.count.refused.Add(1)
 		return nil, false
 	}
 	c.signed = id
-	return turn.GenerateAuthKey(name, r.Realm, r.password(name)), true
+	return turn.GenerateAuthKey(name, r.cfg.Realm, r.password(name)), true
 }
 
 // Validate is part of turn's RelayAddressGenerator.
@@ -182,7 +181,7 @@ func (c *connection) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, 
 		return nil, nil, err
 	}
 	c.holder = c.signed
-	c.heard.Store(time.Now().UnixNano())
+	c.heard.Store(c.relay.cfg.Now().UnixNano())
 	c.pipe = newPipe(c, relayed)
 	c.timer.Stop()
 	c.relay.count.allocated.Add(1)
@@ -195,7 +194,7 @@ func (c *connection) released() {
 	id := c.holder
 	c.pipe = nil
 	if !c.closing {
-		c.timer.Reset(idleTime)
+		c.timer.Reset(c.relay.idle)
 	}
 	c.mu.Unlock()
 	c.relay.free(c, id)
@@ -203,14 +202,14 @@ func (c *connection) released() {
 
 // quiet is for how long the browser has sent nothing through its allocation.
 func (c *connection) quiet() time.Duration {
-	return time.Duration(time.Now().UnixNano() - c.heard.Load())
+	return time.Duration(c.relay.cfg.Now().UnixNano() - c.heard.Load())
 }
 
 // permitted allows the addresses of the SFU and no other. The port is checked by the pipe.
 func (c *connection) permitted(_ net.Addr, ip net.IP) bool {
 	a, ok := netip.AddrFromSlice(ip)
 	if ok {
-		for _, p := range c.relay.Peers() {
+		for _, p := range c.relay.cfg.Peers() {
 			if p.Addr() == a {
 				return true
 			}
@@ -240,7 +239,7 @@ func (r *Relay) reserve(c *connection) (*net.UDPAddr, error) {
 			quietest, since = o, quiet
 		}
 	}
-	if n >= r.PerSeat {
+	if n >= r.cfg.PerSeat {
 		if quietest == nil {
 			return nil, errQuota
 		}
@@ -248,7 +247,7 @@ func (r *Relay) reserve(c *connection) (*net.UDPAddr, error) {
 		delete(s.connections, quietest)
 		r.wg.Go(quietest.close)
 	}
-	if r.networks[c.network] >= r.PerNetwork {
+	if r.networks[c.network] >= r.cfg.PerNetwork {
 		return nil, errQuota
 	}
 	r.networks[c.network]++

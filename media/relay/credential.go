@@ -21,7 +21,7 @@ type Credential struct {
 
 // Issue makes a credential for a seat. Issuing again gives a further one for the same seat; the limits are the seat's.
 func (r *Relay) Issue(id string) Credential {
-	now := r.Now()
+	now := r.cfg.Now()
 	expires := now.Add(lifetime).Truncate(time.Second)
 	r.mu.Lock()
 	r.sweepLocked(now)
@@ -66,7 +66,7 @@ func (r *Relay) sweepLocked(now time.Time) {
 }
 
 func (r *Relay) password(name string) string {
-	h := hmac.New(sha256.New, r.Secret)
+	h := hmac.New(sha256.New, r.cfg.Secret)
 	h.Write([]byte(name))
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }

@@ -15,7 +15,7 @@ type leveled struct{ relay *Relay }
 
 func (l leveled) tell(format string) {
 	l.relay.count.faults.Add(1)
-	l.relay.Log.Debug("turn library", "format", format)
+	l.relay.cfg.Log.Debug("turn library", "format", format)
 }
 
 // The methods below are pion's LeveledLogger.

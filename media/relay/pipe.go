@@ -66,7 +66,7 @@ func (p *pipe) WriteTo(b []byte, to net.Addr) (int, error) {
 		r.count.astray.Add(1)
 		return len(b), nil
 	}
-	p.conn.heard.Store(time.Now().UnixNano())
+	p.conn.heard.Store(r.cfg.Now().UnixNano())
 	r.count.inbound.Add(1)
 	peer.remote.Deliver(b)
 	return len(b), nil
@@ -94,7 +94,7 @@ func (p *pipe) peer(key netip.AddrPort) *peer {
 		return nil
 	}
 	q := &peer{key: key, addr: net.UDPAddrFromAddrPort(key)}
-	remote, err := p.conn.relay.Attach(func(b []byte) error { return p.push(b, q.addr) })
+	remote, err := p.conn.relay.cfg.Attach(func(b []byte) error { return p.push(b, q.addr) })
 	if err != nil {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (p *pipe) peer(key netip.AddrPort) *peer {
 }
 
 func (r *Relay) advertised(key netip.AddrPort) bool {
-	for _, a := range r.Peers() {
+	for _, a := range r.cfg.Peers() {
 		if a == key {
 			return true
 		}

@@ -41,7 +41,8 @@ type Config struct {
 
 // Relay is the running TURN server.
 type Relay struct {
-	Config
+	cfg   Config
+	idle  time.Duration  // idleTime
 	wg    sync.WaitGroup // accept loop, connections
 	count counters
 
@@ -61,7 +62,9 @@ type seat struct {
 }
 
 // New starts serving.
-func New(c Config) (*Relay, error) {
+func New(c Config) (*Relay, error) { return newRelay(c, idleTime) }
+
+func newRelay(c Config, idle time.Duration) (*Relay, error) {
 	switch {
 	case c.Listener == nil || c.Attach == nil || c.Peers == nil:
 		return nil, errors.New("new relay: listener, attach and peers are needed")
@@ -83,7 +86,8 @@ func New(c Config) (*Relay, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Relay{
-		Config:   c,
+		cfg:      c,
+		idle:     idle,
 		seats:    make(map[string]*seat),
 		networks: make(map[netip.Prefix]int),
 		conns:    make(map[*connection]bool),
@@ -101,7 +105,7 @@ func (r *Relay) Close() error {
 		all = append(all, c)
 	}
 	r.mu.Unlock()
-	err := r.Listener.Close()
+	err := r.cfg.Listener.Close()
 	for _, c := range all {
 		c.close()
 	}
@@ -114,12 +118,12 @@ func (r *Relay) Close() error {
 
 func (r *Relay) accept() {
 	for {
-		nc, err := r.Listener.Accept()
+		nc, err := r.cfg.Listener.Accept()
 		if err != nil {
 			return // port.Listener's Accept fails only when it is closed
 		}
 		if err := r.serve(nc); err != nil {
-			r.Log.Debug("turn connection refused", "reason", err.Error())
+			r.cfg.Log.Debug("turn connection refused", "reason", err.Error())
 			_ = nc.Close()
 		}
 	}

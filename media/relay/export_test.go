@@ -1,0 +1,6 @@
+package relay
+
+import "time"
+
+// NewIdle is New with another time for connections that hold no allocation.
+func NewIdle(c Config, idle time.Duration) (*Relay, error) { return newRelay(c, idle) }

@@ -1,0 +1,354 @@
+package relay_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/stun"
+
+	"schalter/media/relay"
+)
+
+func TestCredentialsAreBoundToSeatAndTime(t *testing.T) {
+	p := newPlant(t, nil)
+	c := p.relay.Issue("seat-1")
+	if want := p.clock().Add(10 * time.Minute); c.Expires.After(want) || c.Expires.Before(want.Add(-time.Second)) {
+		t.Errorf("expires at %v", c.Expires)
+	}
+	if !strings.HasSuffix(c.Username, ":seat-1") || len(c.Password) < 40 {
+		t.Errorf("%+v", c)
+	}
+	if again := p.relay.Issue("seat-2"); again.Password == c.Password {
+		t.Error("two seats, one password")
+	}
+	if code := p.dial(false, c).allocate(); code != 0 {
+		t.Fatalf("refused with %d", code)
+	}
+	stamp, _, _ := strings.Cut(c.Username, ":")
+	for name, bad := range map[string]relay.Credential{
+		"wrong password":   {Username: c.Username, Password: "x"},
+		"another seat":     {Username: stamp + ":seat-2", Password: c.Password},
+		"unknown seat":     {Username: stamp + ":seat-9", Password: c.Password},
+		"longer life":      {Username: "9" + c.Username, Password: c.Password},
+		"leading zero":     {Username: "0" + c.Username, Password: c.Password},
+		"sign":             {Username: "+" + c.Username, Password: c.Password},
+		"no expiry":        {Username: ":seat-1", Password: c.Password},
+		"no seat":          {Username: stamp + ":", Password: c.Password},
+		"seat alone":       {Username: "seat-1", Password: c.Password},
+		"huge expiry":      {Username: "99999999999999999999:seat-1", Password: c.Password},
+		"negative expiry":  {Username: "-5:seat-1", Password: c.Password},
+		"newline":          {Username: stamp + "\n:seat-1", Password: c.Password},
+		"nothing but bits": {Username: "\x00\xff", Password: ""},
+	} {
+		if code := p.dial(true, bad).allocate(); code == 0 {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+	p.pass(10*time.Minute + time.Second)
+	if code := p.dial(false, c).allocate(); code == 0 {
+		t.Error("an expired credential was accepted")
+	}
+	fresh := p.relay.Issue("seat-1")
+	if code := p.dial(true, fresh).allocate(); code != 0 {
+		t.Errorf("a fresh one was refused with %d", code)
+	}
+}
+
+func TestAllocationOutlivesItsCredentialUntilRevoked(t *testing.T) {
+	p := newPlant(t, nil)
+	c := p.relay.Issue("seat-1")
+	b := p.dial(true, c)
+	if code := b.allocate(); code != 0 {
+		t.Fatal(code)
+	}
+	other := p.dial(true, p.relay.Issue("seat-2"))
+	if code := other.allocate(); code != 0 {
+		t.Fatal(code)
+	}
+	p.pass(3 * time.Hour)
+	p.relay.Issue("somebody") // forgets what has expired and holds nothing
+	if answer, err := b.ask(stun.MethodRefresh, oneHour); err != nil || codeOf(answer) != 0 {
+		t.Fatalf("refresh: %v", err)
+	}
+	if answer, err := b.ask(stun.MethodCreatePermission, peer(p.udp)); err != nil || codeOf(answer) != 0 {
+		t.Fatalf("permission: %v", err)
+	}
+	// Another seat's credential is of no use on this connection.
+	mine, mineKey := b.name, b.key
+	b.name, b.key = other.name, other.key
+	if answer, err := b.ask(stun.MethodRefresh, oneHour); err != nil || codeOf(answer) == 0 {
+		t.Errorf("another seat refreshed the allocation: %v", err)
+	}
+	b.name, b.key = mine, mineKey
+
+	p.relay.Revoke("seat-1")
+	if _, err := b.read(10 * time.Second); !errors.Is(err, errEnded) {
+		t.Errorf("after Revoke: %v", err)
+	}
+	p.eventually("the allocation is gone", func() bool { return p.relay.Stats().Allocations == 1 })
+	if code := p.dial(true, c).allocate(); code == 0 {
+		t.Error("a revoked seat got an allocation")
+	}
+	if answer, err := other.ask(stun.MethodRefresh, oneHour); err != nil || codeOf(answer) != 0 {
+		t.Errorf("the other seat: %v", err)
+	}
+	p.relay.Revoke("seat-1")
+	p.relay.Revoke("never issued")
+}
+
+func TestTwoAllocationsPerSeatAndWay(t *testing.T) {
+	p := newPlant(t, nil)
+	c := p.relay.Issue("seat-1")
+	var live []*browser
+	for _, secure := range []bool{false, true} {
+		given := 0
+		for range 150 {
+			b := p.dial(secure, c)
+			switch code := b.allocate(); code {
+			case 0:
+				given++
+				live = append(live, b)
+			case int(stun.CodeInsufficientCapacity):
+				_ = b.conn.Close()
+			default:
+				t.Fatal(code)
+			}
+		}
+		if given != 2 {
+			t.Errorf("secure %v: %d allocations for 150 tries", secure, given)
+		}
+	}
+	if s := p.relay.Stats(); s.Allocations != 4 || s.Quota != 296 {
+		t.Errorf("%+v", s)
+	}
+	// One connection holds one allocation.
+	if code := live[0].allocate(); code != int(stun.CodeAllocMismatch) {
+		t.Errorf("a second allocation on one connection: %d", code)
+	}
+	// Giving one back makes room.
+	answer, err := live[0].ask(stun.MethodRefresh, attribute{stun.AttrLifetime, []byte{0, 0, 0, 0}})
+	if err != nil || codeOf(answer) != 0 {
+		t.Fatal(err)
+	}
+	p.eventually("one is given back", func() bool { return p.relay.Stats().Allocations == 3 })
+	if code := live[0].allocate(); code != 0 {
+		t.Errorf("allocating again on the same connection: %d", code)
+	}
+	// A browser that changed its network left a silent allocation behind: that one gives way, the other does not.
+	p.pass(11 * time.Second)
+	live[1].permit(p.udp)
+	live[1].sendTo(p.udp, []byte("a packet that shows life"))
+	p.eventually("the packet came", func() bool { return p.relay.Stats().Inbound == 1 })
+	b := p.dial(false, p.relay.Issue("seat-1"))
+	if code := b.allocate(); code != 0 {
+		t.Errorf("no room for the returning browser: %d", code)
+	}
+	if _, err := live[0].read(10 * time.Second); !errors.Is(err, errEnded) {
+		t.Errorf("the silent one: %v", err)
+	}
+	if answer, err := live[1].ask(stun.MethodRefresh, oneHour); err != nil || codeOf(answer) != 0 {
+		t.Errorf("the live one: %v", err)
+	}
+	if code := p.dial(false, c).allocate(); code == 0 {
+		t.Error("a third was given beside two live ones")
+	}
+	p.eventually("four are left", func() bool { return p.relay.Stats().Allocations == 4 })
+}
+
+func TestAllocationsPerNetwork(t *testing.T) {
+	p := newPlant(t, func(c *relay.Config) { c.PerNetwork = 5 })
+	given := 0
+	for i := range 20 {
+		if p.dial(false, p.relay.Issue(string(rune('a'+i)))).allocate() == 0 {
+			given++
+		}
+	}
+	if given != 5 {
+		t.Errorf("%d allocations", given)
+	}
+}
+
+func TestConnectionWithoutAllocationEnds(t *testing.T) {
+	p := newPlantIdle(t, 50*time.Millisecond, nil)
+	idle := p.dial(false, p.relay.Issue("a"))
+	if answer, err := idle.ask(stun.MethodBinding); err != nil || codeOf(answer) != 0 {
+		t.Fatal(err)
+	}
+	holder := p.dial(false, p.relay.Issue("b"))
+	if code := holder.allocate(); code != 0 {
+		t.Fatal(code)
+	}
+	if _, err := idle.read(10 * time.Second); !errors.Is(err, errEnded) {
+		t.Errorf("idle: %v", err)
+	}
+	if answer, err := holder.ask(stun.MethodRefresh, oneHour); err != nil || codeOf(answer) != 0 {
+		t.Errorf("holder: %v", err)
+	}
+	if _, err := holder.ask(stun.MethodRefresh, attribute{stun.AttrLifetime, []byte{0, 0, 0, 0}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holder.read(10 * time.Second); !errors.Is(err, errEnded) {
+		t.Errorf("after giving back: %v", err)
+	}
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	p := newPlant(t, nil)
+	a, b := p.dial(false, p.relay.Issue("a")), p.dial(true, p.relay.Issue("b"))
+	for _, b := range []*browser{a, b} {
+		if code := b.allocate(); code != 0 {
+			t.Fatal(code)
+		}
+		b.permit(p.udp)
+		b.sendTo(p.udp, []byte("a packet, so that there is a remote"))
+	}
+	p.eventually("both have a remote", func() bool { return p.mux.Stats().Remotes == 2 })
+	p.stop()
+	for _, b := range []*browser{a, b} {
+		if _, err := b.read(10 * time.Second); !errors.Is(err, errEnded) {
+			t.Error(err)
+		}
+	}
+	if s := p.relay.Stats(); s.Allocations != 0 || s.Connections != 0 || p.mux.Stats().Remotes != 0 {
+		t.Errorf("left over: %+v %+v", s, p.mux.Stats())
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	p := newPlant(t, nil)
+	good := relay.Config{Listener: closedListener{}, Attach: p.mux.Attach, Peers: p.allowed, Realm: "r", Secret: make([]byte, 16)}
+	for name, change := range map[string]func(*relay.Config){
+		"listener": func(c *relay.Config) { c.Listener = nil }, "attach": func(c *relay.Config) { c.Attach = nil },
+		"peers": func(c *relay.Config) { c.Peers = nil }, "realm": func(c *relay.Config) { c.Realm = "" },
+		"secret": func(c *relay.Config) { c.Secret = make([]byte, 15) },
+	} {
+		c := good
+		change(&c)
+		if r, err := relay.New(c); err == nil {
+			t.Errorf("no %s was taken", name)
+			_ = r.Close()
+		}
+	}
+	r, err := relay.New(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+type closedListener struct{}
+
+func (closedListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+func (closedListener) Close() error              { return nil }
+func (closedListener) Addr() net.Addr            { return nil }
+
+func (b *browser) permit(a netip.AddrPort) {
+	b.Helper()
+	if answer, err := b.ask(stun.MethodCreatePermission, peer(a)); err != nil || codeOf(answer) != 0 {
+		b.Fatalf("permission: %v", err)
+	}
+}
+
+// sendTo sends a Send indication.
+func (b *browser) sendTo(a netip.AddrPort, data []byte) {
+	b.Helper()
+	m, err := stun.Build(stun.TransactionID, stun.NewType(stun.MethodSend, stun.ClassIndication), peer(a), attribute{stun.AttrData, data})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := b.conn.Write(m.Raw); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// channel sends channel data.
+func (b *browser) channel(number uint16, data []byte) {
+	b.Helper()
+	m := binary.BigEndian.AppendUint16(nil, number)
+	m = binary.BigEndian.AppendUint16(m, uint16(len(data)))
+	m = append(m, data...)
+	for len(m)%4 != 0 {
+		m = append(m, 0)
+	}
+	if _, err := b.conn.Write(m); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func TestSlowBrowserHoldsUpNobody(t *testing.T) {
+	p := newPlant(t, nil)
+	q, err := p.mux.GetConn("ours", net.UDPAddrFromAddrPort(p.udp))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, quick := p.dial(false, p.relay.Issue("slow")), p.dial(false, p.relay.Issue("quick"))
+	from := make(map[*browser]net.Addr)
+	for _, b := range []*browser{slow, quick} {
+		if code := b.allocate(); code != 0 {
+			t.Fatal(code)
+		}
+		b.permit(p.udp)
+		from[b] = b.join(q)
+	}
+	media := append([]byte{0x80, 96}, make([]byte, 1200)...)
+	start := time.Now()
+	for range 20000 { // 24 MB that are not read
+		if _, err := q.WriteTo(media, from[slow]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("writing took %v", took)
+	}
+	if s := p.relay.Stats(); s.Overflow == 0 || p.mux.Stats().Overflow != s.Overflow {
+		t.Errorf("%+v, mux %+v", s, p.mux.Stats())
+	}
+	if _, err := q.WriteTo(media, from[quick]); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		in, err := quick.read(10 * time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(in, media) {
+			break
+		}
+	}
+}
+
+// join makes the allocation's remote the queue's, as a browser does with its checks.
+func (b *browser) join(q net.PacketConn) net.Addr {
+	b.Helper()
+	check, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername("ours:them"),
+		stun.NewShortTermIntegrity("password"), stun.Fingerprint)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.sendTo(b.udp, check.Raw)
+	buf := make([]byte, 2048)
+	n, from, err := q.ReadFrom(buf)
+	if err != nil || !bytes.Equal(buf[:n], check.Raw) {
+		b.Fatalf("%x, %v", buf[:n], err)
+	}
+	answer, err := stun.Build(stun.NewTransactionIDSetter(check.TransactionID), stun.BindingSuccess,
+		stun.NewShortTermIntegrity("password"), stun.Fingerprint)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := q.WriteTo(answer.Raw, from); err != nil {
+		b.Fatal(err)
+	}
+	if in, err := b.read(10 * time.Second); err != nil || !bytes.Contains(in, answer.Raw) {
+		b.Fatalf("%x, %v", in, err)
+	}
+	return from
+}
