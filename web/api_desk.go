@@ -113,14 +113,10 @@ func (w *Web) visitEvent(c *call, body any, mayLack bool, event func(appliance.V
 }
 
 func (w *Web) clerkEvent(c *call, body any, mayLack bool, event func() appliance.Event) (hall.Answer, error) {
-	key, err := c.key()
-	if err != nil {
-		return hall.Answer{}, err
-	}
 	if err := c.decode(body, mayLack); err != nil {
 		return hall.Answer{}, err
 	}
-	return w.hall.Do(c.ctx(), hall.Request{Actor: c.by.actor(appliance.ClerkRole), Event: event(), Key: key})
+	return w.hall.Do(c.ctx(), hall.Request{Actor: c.by.actor(appliance.ClerkRole), Event: event(), Key: c.key})
 }
 
 func staffVisit(c *call, answer hall.Answer) error {

@@ -50,16 +50,12 @@ func (w *Web) postVisit(c *call) error {
 	if err := w.arrivals.Arrive(networkOf(c.r)); err != nil {
 		return err
 	}
-	key, err := c.key()
-	if err != nil {
-		return err
-	}
 	if err := c.decode(&body, false); err != nil {
 		return err
 	}
 	visit, token, err := w.arrive(c, appliance.Arrive{
 		Office: body.Office, Name: body.Name, Matter: body.Matter, Needs: body.Needs, Notice: body.Notice,
-	}, key)
+	}, c.key)
 	if err != nil {
 		return err
 	}
@@ -112,14 +108,10 @@ func (w *Web) leaveVisit(c *call) error { return w.citizenEvent(c, appliance.Lea
 
 // citizenEvent does what needs no more words than the event itself.
 func (w *Web) citizenEvent(c *call, e appliance.Event) error {
-	key, err := c.key()
-	if err != nil {
-		return err
-	}
 	if err := c.noBody(); err != nil {
 		return err
 	}
-	answer, err := w.hall.Do(c.ctx(), hall.Request{Actor: c.by.actor(appliance.Citizen), Event: e, Key: key})
+	answer, err := w.hall.Do(c.ctx(), hall.Request{Actor: c.by.actor(appliance.Citizen), Event: e, Key: c.key})
 	if err != nil {
 		return err
 	}

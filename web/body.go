@@ -47,8 +47,8 @@ func (c *call) decode(v any, mayLack bool) error {
 // noBody refuses a body where the call has nothing to say with one, but for an empty object.
 func (c *call) noBody() error { return c.decode(&struct{}{}, true) }
 
-// key reads the Idempotency-Key: 1 to 255 visible ASCII characters, scoped to the caller and this very path.
-func (c *call) key() (*hall.Key, error) {
+// readKey reads the Idempotency-Key: 1 to 255 visible ASCII characters, scoped to the caller and this very path.
+func (c *call) readKey() (*hall.Key, error) {
 	values := c.r.Header.Values("Idempotency-Key")
 	if len(values) == 0 {
 		return nil, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"schalter/appliance"
+	"schalter/appliance/auth"
 	"schalter/appliance/hall"
 	"schalter/web/live"
 )
@@ -65,7 +66,7 @@ func (w *Web) live(c *call) error {
 	w.counters.liveNow.Add(1)
 	w.counters.liveTotal.Add(1)
 	defer w.counters.liveNow.Add(-1)
-	l := &liveConn{web: w, socket: socket, line: line, by: c.by, answers: make(chan live.ServerMessage, 16)}
+	l := &liveConn{web: w, socket: socket, line: line, by: c.by, role: role, answers: make(chan live.ServerMessage, 16)}
 	l.run(context.WithoutCancel(c.ctx()))
 	return nil
 }
@@ -99,6 +100,7 @@ type liveConn struct {
 	socket  *websocket.Conn
 	line    *hall.Line
 	by      caller
+	role    appliance.Role
 	answers chan live.ServerMessage // the reader's own answers: a full one means that the page floods and does not read
 }
 
@@ -290,6 +292,9 @@ func (l *liveConn) take(ctx context.Context, b []byte) *refusal {
 	m, err := live.DecodeClient(b)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "malformed")
+	}
+	if !auth.May("live "+m.T, l.role) {
+		return refuse(http.StatusForbidden, "not-this-role")
 	}
 	seat := hall.SeatID(m.Seat)
 	switch m.T {

@@ -9,6 +9,7 @@ import (
 
 	"schalter/appliance"
 	"schalter/appliance/auth"
+	"schalter/appliance/hall"
 	"schalter/web/live"
 )
 
@@ -32,7 +33,8 @@ type call struct {
 	r     *http.Request
 	route *route
 	by    caller
-	body  []byte // read for every method but GET
+	body  []byte    // read for every method but GET
+	key   *hall.Key // of a keyed route; nil when none was sent
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -168,7 +170,12 @@ func (w *Web) admit(c *call) error {
 		return nil
 	}
 	var err error
-	c.body, err = read(c.rw, c.r)
+	if c.body, err = read(c.rw, c.r); err != nil {
+		return err
+	}
+	if c.route.keyed {
+		c.key, err = c.readKey()
+	}
 	return err
 }
 
