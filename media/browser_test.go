@@ -3,6 +3,7 @@ package media_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/transport/v2/packetio"
 	"github.com/pion/webrtc/v3"
 
 	"schalter/media"
@@ -116,14 +118,17 @@ func (h *hall) event(kind media.EventKind, seat media.SeatID) media.Event {
 
 // browser is a browser's two peer connections, made of the same library with its defaults.
 type browser struct {
-	t      testing.TB
-	hall   *hall
-	seat   media.SeatID
-	silent bool // offers are kept and not answered
-	codecs []string
+	t       testing.TB
+	hall    *hall
+	seat    media.SeatID
+	silent  bool // offers are kept and not answered
+	gone    bool // guarded by mu; left, so errors are in order
+	restart bool // the next offer restarts ICE
+	codecs  []string
 
 	pub, sub *webrtc.PeerConnection
 	reply    func(string) string // changes answers on their way
+	buffers  []*packetio.Buffer  // guarded by mu; the library forgets some of them
 
 	mu      sync.Mutex
 	tracks  []media.Track
@@ -159,6 +164,14 @@ func (b *browser) api(settings webrtc.SettingEngine) *webrtc.API {
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
 	settings.LoggerFactory = quiet
 	settings.SetIncludeLoopbackCandidate(true)
+	settings.BufferFactory = func(packetio.BufferPacketType, uint32) io.ReadWriteCloser {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		buffer := packetio.NewBuffer()
+		b.buffers = append(b.buffers, buffer)
+		return buffer
+	}
+	settings.SetSRTPReplayProtectionWindow(1024) // as Chromium
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
@@ -261,7 +274,8 @@ func (s *source) watch() {
 // offer negotiates the publishing connection as it stands.
 func (b *browser) offer() {
 	b.t.Helper()
-	offer, err := b.pub.CreateOffer(nil)
+	offer, err := b.pub.CreateOffer(&webrtc.OfferOptions{ICERestart: b.restart})
+	b.restart = false
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -287,27 +301,33 @@ func (b *browser) offer() {
 
 // subscribe answers an offer of the plane.
 func (b *browser) subscribe(o media.SubscribeOffer) {
+	if err := b.answer(o); err != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !b.gone {
+			b.t.Errorf("%v\n%s", err, o.SDP)
+		}
+	}
+}
+
+func (b *browser) answer(o media.SubscribeOffer) error {
 	if b.sub == nil {
 		pc, err := b.api(webrtc.SettingEngine{}).NewPeerConnection(webrtc.Configuration{})
 		if err != nil {
-			b.t.Error(err)
-			return
+			return err
 		}
 		pc.OnTrack(b.receive)
 		b.sub = pc
 	}
 	if err := b.sub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
-		b.t.Errorf("%v\n%s", err, o.SDP)
-		return
+		return err
 	}
 	answer, err := b.sub.CreateAnswer(nil)
 	if err != nil {
-		b.t.Error(err)
-		return
+		return err
 	}
 	if err := b.sub.SetLocalDescription(answer); err != nil {
-		b.t.Error(err)
-		return
+		return err
 	}
 	text := answer.SDP
 	if b.reply != nil {
@@ -318,9 +338,7 @@ func (b *browser) subscribe(o media.SubscribeOffer) {
 	b.revs = append(b.revs, o.Revision)
 	b.ring()
 	b.mu.Unlock()
-	if err := b.hall.plane.Subscribed(context.Background(), b.seat, o.Revision, text); err != nil {
-		b.t.Error(err)
-	}
+	return b.hall.plane.Subscribed(context.Background(), b.seat, o.Revision, text)
 }
 
 // ring wakes whoever waits for a change. The caller holds mu.
@@ -410,6 +428,9 @@ func (b *browser) got(seat media.SeatID, source media.Source) *stream {
 
 func (b *browser) leave() {
 	b.t.Helper()
+	b.mu.Lock()
+	b.gone = true
+	b.mu.Unlock()
 	if err := b.hall.plane.Leave(context.Background(), b.seat); err != nil {
 		b.t.Fatal(err)
 	}
@@ -421,5 +442,10 @@ func (b *browser) close() {
 		if pc != nil {
 			_ = pc.GracefulClose()
 		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, buffer := range b.buffers {
+		_ = buffer.Close()
 	}
 }

@@ -38,8 +38,11 @@ func newConnection(e *engine, room RoomID, way direction, changed func(*connecti
 		return nil, err
 	}
 	c.pc = pc
-	// The library calls these from goroutines of its own, in no certain order: so only that something changed is told.
-	pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { c.run(func() { changed(c) }) })
+	// The library calls these from goroutines of its own, in no certain order, one of them with a lock held: so only
+	// that something changed is told, and whoever hears it looks for himself.
+	tell := func() { c.run(func() { changed(c) }) }
+	pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { tell() })
+	pc.SCTP().Transport().OnStateChange(func(webrtc.DTLSTransportState) { tell() })
 	return c, nil
 }
 
@@ -52,12 +55,27 @@ func (c *connection) run(f func()) {
 	}
 }
 
-// state is the connection's as it is now.
-func (c *connection) state() webrtc.PeerConnectionState {
-	if c.guard.reports.Load() > maxReports {
-		return webrtc.PeerConnectionStateFailed
+// condition is how a connection stands.
+type condition uint8
+
+const (
+	opening condition = iota
+	up
+	failed
+)
+
+// condition is the connection's as it is now. It is made from the two transports: the library's own summary of them
+// is computed in several goroutines at once, and may be left at an older value.
+func (c *connection) condition() condition {
+	ice, dtls := c.pc.ICEConnectionState(), c.pc.SCTP().Transport().State()
+	switch {
+	case c.guard.reports.Load() > maxReports, ice == webrtc.ICEConnectionStateFailed, dtls == webrtc.DTLSTransportStateFailed:
+		return failed
+	case dtls == webrtc.DTLSTransportStateConnected:
+		// ICE was up for DTLS to get there; a disturbance since then is ICE's to end one way or the other.
+		return up
 	}
-	return c.pc.ConnectionState()
+	return opening
 }
 
 // handshakeFailed tells whether it was DTLS that failed.
@@ -77,10 +95,14 @@ func (c *connection) close(stop func()) error {
 	c.closing = true
 	c.mu.Unlock()
 	close(c.quit)
+	// No new stream from here on: the library can lock itself up when two begin in the moment of its end.
+	c.guard.admit(nil)
 	done := make(chan error, 1)
 	c.wg.Go(func() {
 		stop()
-		done <- c.pc.GracefulClose()
+		err := c.pc.GracefulClose()
+		c.guard.close()
+		done <- err
 	})
 	select {
 	case err := <-done:

@@ -26,9 +26,8 @@ func (d description) write() string {
 		fmt.Fprintf(&b, format+"\r\n", args...)
 	}
 	line("v=0")
-	// RFC 8829, section 5.2.1: the session id need only differ between sessions of one connection; there is one. The
-	// version is not compared by any browser.
-	line("o=- 1 1 IN IP4 0.0.0.0")
+	// RFC 8829, section 5.2.1. The session id need only differ between the sessions of one connection, which has one.
+	line("o=- 1 %d IN IP4 0.0.0.0", d.version)
 	line("s=-")
 	line("t=0 0")
 	var mids []string

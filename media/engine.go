@@ -27,6 +27,10 @@ const (
 	iceKeepalive    = 2 * time.Second
 )
 
+// replayWindow is how far behind the newest packet SRTP still takes one. The library's 64 are 200 ms of video: a packet
+// that is sent again after that would be refused as a replay.
+const replayWindow = 1024
+
 // certificateLife and certificateSpare: a certificate is good for a year and replaced a month before its end. Browsers
 // compare its fingerprint alone, so nobody has to be told.
 const (
@@ -148,6 +152,7 @@ func (e *engine) open(room RoomID, way direction, g *guard) (*webrtc.PeerConnect
 	settings.DisableActiveTCP(true)
 	settings.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
 	settings.SetSRTPProtectionProfiles(e.profiles(room)...)
+	settings.SetSRTPReplayProtectionWindow(replayWindow)
 	settings.SetDTLSRetransmissionInterval(200 * time.Millisecond)
 
 	codecs, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}

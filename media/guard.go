@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"github.com/pion/ice/v2"
@@ -37,6 +38,10 @@ type guard struct {
 
 	packets, octets atomic.Uint64 // received, of every kind
 	strangers       atomic.Uint64 // packets of streams that nobody named
+
+	mu      sync.Mutex
+	closed  bool               // guarded by mu
+	buffers []*packetio.Buffer // guarded by mu
 }
 
 // admit replaces the list of streams that may come in.
@@ -73,7 +78,26 @@ func (g *guard) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteClo
 	}
 	b := packetio.NewBuffer()
 	b.SetLimitSize(maxBuffered)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		_ = b.Close()
+		return b
+	}
+	g.buffers = append(g.buffers, b)
 	return b
+}
+
+// close ends every buffer, and with it whoever reads from one. The library forgets those of streams that it opens
+// while it is being closed.
+func (g *guard) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	for _, b := range g.buffers {
+		_ = b.Close() // cannot fail
+	}
+	g.buffers = nil
 }
 
 // sink takes packets nowhere.

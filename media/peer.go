@@ -1,6 +1,9 @@
 package media
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // peer is a seat with its two connections. The room's goroutine owns it.
 type peer struct {
@@ -11,6 +14,7 @@ type peer struct {
 	tracks  map[string]*track // published now, by mid
 	known   []format          // the codecs that the publishing connection has agreed on; see choose
 	settled []section         // of the last answered offer
+	answers int
 
 	lanes    []*lane
 	revision int       // of the newest offer
@@ -52,17 +56,6 @@ func (p *peer) choose(d description, sources map[string]Source) (choices []codec
 			fixed[s.kind] = true
 			known = append(known, s.formats...)
 		}
-		if s.sends() {
-			source, ok := sources[s.mid]
-			if err := fits(source, s.kind, ok, taken); err != nil {
-				return nil, nil, err
-			}
-			if s.stream == 0 {
-				return nil, nil, refuse("a section that sends names no stream")
-			}
-			taken[source] = true
-			c.source = source
-		}
 		if !s.rejected {
 			f, ok := pick(s, known)
 			if !ok {
@@ -70,9 +63,41 @@ func (p *peer) choose(d description, sources map[string]Source) (choices []codec
 			}
 			c.format = f
 		}
+		if s.sends() {
+			if err := p.source(&c, sources, taken); err != nil {
+				return nil, nil, err
+			}
+		}
 		choices = append(choices, c)
 	}
 	return choices, known, nil
+}
+
+// source finds out what a section that sends shows. While it sends, neither that nor its codec may change: who
+// receives it was told of both.
+func (p *peer) source(c *codecChoice, sources map[string]Source, taken map[Source]bool) error {
+	s := c.section
+	source, ok := sources[s.mid]
+	if err := fits(source, s.kind, ok, taken); err != nil {
+		return err
+	}
+	if s.stream == 0 {
+		return refuse("a section that sends names no stream")
+	}
+	taken[source] = true
+	c.source = source
+	if old := p.tracks[s.mid]; old != nil {
+		if old.source != source {
+			return refuse("a section changed its source")
+		}
+		if !slices.ContainsFunc(s.formats, func(f format) bool {
+			return f.codec == old.format.codec && f.payload == old.format.payload
+		}) {
+			return refuse("a section changed its codec")
+		}
+		c.format = old.format
+	}
+	return nil
 }
 
 // continues tells whether an offer keeps the sections of the one before in their places, as it must.

@@ -67,7 +67,7 @@ type (
 		cause any
 		stack []byte
 	}
-	statsOrder  struct{ stats chan<- RoomStats }
+	statsOrder struct{ stats chan<- RoomStats }
 	// testOrder runs something in the room's goroutine; tests alone send it.
 	testOrder struct{ f func(*room) }
 )
@@ -319,6 +319,8 @@ func (r *room) publish(seat SeatID, offer Offer) (Answer, error) {
 	p.known = known
 	p.settle(choices)
 	addresses := r.plane.addresses()
+	p.answers++
+	own.version = p.answers
 	return Answer{SDP: outward(own, choices, addresses.udpCandidates()).write(), Late: addresses.tcpCandidates()}, nil
 }
 
@@ -344,7 +346,7 @@ func (p *peer) settle(choices []codecChoice) {
 			continue
 		}
 		mid := c.section.mid
-		if old := p.tracks[mid]; old != nil && old.source == c.source && old.format == c.format && old.levels == c.section.levels {
+		if old := p.tracks[mid]; old != nil {
 			tracks[mid] = old
 			continue
 		}
@@ -382,8 +384,8 @@ func (r *room) changed(o changedOrder) {
 	if p == nil || p.lost || (o.conn != p.in && o.conn != p.out) {
 		return
 	}
-	switch o.conn.state() {
-	case webrtc.PeerConnectionStateConnected:
+	switch o.conn.condition() {
+	case up:
 		if o.conn == p.in && !p.published {
 			p.published = true
 			r.plane.events.tell(Event{Kind: Connected, Room: r.id, Seat: p.seat})
@@ -392,7 +394,7 @@ func (r *room) changed(o changedOrder) {
 			p.receiving = true
 			p.flow(r.wanted(p))
 		}
-	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+	case failed:
 		if o.conn.handshakeFailed() {
 			r.plane.engine.relax(r.id)
 		}
@@ -508,9 +510,6 @@ func (r *room) arrive(p *peer, c *connection, remote *webrtc.TrackRemote, from *
 		defer close(ended)
 		r.goes(c, func() { in.listen(from) })
 		r.goes(c, func() { in.answer(rand.Uint32(), ended) })
-		if len(t.listeners()) > 0 {
-			t.wantKey()
-		}
 		in.read(remote)
 	})
 }

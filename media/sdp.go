@@ -26,6 +26,7 @@ type description struct {
 	ufrag, password string
 	fingerprint     string // "sha-256 AA:BB:…"
 	setup           string
+	version         int // written only
 	lite            bool
 	candidates      []string // written, never read
 	sections        []section

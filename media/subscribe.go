@@ -117,6 +117,7 @@ func (p *peer) offer(addresses Addresses, now time.Time) (SubscribeOffer, error)
 	}
 	own.lite, own.candidates, own.sections = true, addresses.udpCandidates(), nil
 	p.revision++
+	own.version = p.revision
 	out := SubscribeOffer{Revision: p.revision, Late: addresses.tcpCandidates(), Tracks: []Track{}}
 	for _, l := range p.lanes {
 		l.mid = l.transceiver.Mid()
