@@ -300,3 +300,10 @@ func (h *house) tlsConfig() *tls.Config {
 	c.NextProtos = []string{"http/1.1"}
 	return c
 }
+
+// narrow is a throttle that lets nobody in.
+type narrow struct{}
+
+func (narrow) Arrive(string) error {
+	return &appliance.Error{Kind: appliance.TooMany, Code: "too-many-arrivals", Wait: 6500 * time.Millisecond}
+}
