@@ -32,7 +32,7 @@ func (r *Relay) Issue(id string) Credential {
 	}
 	s.expires = expires
 	r.mu.Unlock()
-	name := strconv.FormatInt(expires.Unix(), 10) + ":" + id
+	name := username(expires, id)
 	return Credential{Username: name, Password: r.password(name), Expires: expires}
 }
 
@@ -69,6 +69,10 @@ func (r *Relay) password(name string) string {
 	h := hmac.New(sha256.New, r.cfg.Secret)
 	h.Write([]byte(name))
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+func username(expires time.Time, id string) string {
+	return strconv.FormatInt(expires.Unix(), 10) + ":" + id
 }
 
 // parseUsername takes "expiry:seat" apart.
