@@ -60,7 +60,7 @@ type Push struct {
 	Text      *Text                // real-time text of the other side (and one's own, on a new line)
 	Devices   *Devices             // the other side's microphone, camera, screen
 	Replaced  bool                 // a newer page of the same person took the place; this one may take it back
-	Ended     string               // the line is closed: "signed-out", "visit-over", "shutdown", "slow"
+	Ended     string               // the line is closed: "signed-out", "visit-over", "shutdown", "slow" (see Line)
 	Problem   *appliance.Error     // a message of this line was refused
 }
 
@@ -93,7 +93,8 @@ const (
 )
 
 // Text is one line of real-time text: always the whole line as it stands now, so that a lost message heals itself.
-// Line counts from 1 for each side; Done closes it. Kept in memory until the talk ends, never stored.
+// In each talk Line counts from 1 for each side, and goes on after a reload (the page reads its own lines first); Done
+// closes it: a closed line cannot be changed any more. The last 200 are kept in memory until the talk ends, never stored.
 type Text struct {
 	Side Side   `json:"side"`
 	Name string `json:"name"`

@@ -34,6 +34,9 @@ const (
 
 // Line is one live connection of one person's page. Its methods never block for long: what does not fit the room's
 // inbox is refused with Unavailable. Refusals come as *appliance.Error.
+//
+// It ends with "slow" when its reader lets too much wait, when nothing was heard of the page for 25 s, when the same page
+// opened another one, and when a person has too many: the page may connect again.
 type Line struct {
 	hall    *Hall
 	actor   appliance.Actor
@@ -67,8 +70,8 @@ func newLine(h *Hall, j Joiner) *Line {
 		hall: h, actor: j.Actor, page: page, session: j.Session,
 		pushes: make(chan Push), kick: make(chan struct{}, 1), closed: make(chan struct{}),
 		heard: now,
-		// Letters come one message each; twenty a second is faster than anybody types.
-		writing: pace{each: time.Second / 20, burst: 20},
+		// Letters come one message each; twenty a second is faster than anybody types. A page that is pasted is more.
+		writing: pace{each: time.Second / 20, burst: 100},
 		calling: pace{each: time.Second / 10, burst: 20},
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	// roomInbox bounds what pages have in flight to a room. More is refused with Unavailable "busy".
-	roomInbox = 64
+	roomInbox = 256
 	// mediaWait bounds one call to the media plane.
 	mediaWait = 5 * time.Second
 	// seatPause is between two seats of one side, and between tries to give or take one.
@@ -64,8 +64,7 @@ type room struct {
 	sides   map[Side]*side
 	leaving []media.SeatID // seats that could not be taken away yet
 	leaveAt time.Time
-	text    []written
-	base    int // lines that clerks of earlier talks wrote
+	text    []Text // of the running talk, oldest first
 }
 
 // heardOf is what the media plane told of a seat and the room has not looked at: the newest offer, and the loss.
@@ -220,7 +219,7 @@ func (r *room) settle(ctx context.Context) {
 		// Another talk, or none: the clerk of the last one goes, whoever is next.
 		r.dismiss(ctx, r.sides[SideClerk])
 		r.sides[SideClerk].forget(r)
-		r.newTalk()
+		r.text = nil
 	}
 	r.want = w
 	r.fit(ctx, r.sides[SideCitizen], w.citizen)
@@ -278,7 +277,7 @@ func (r *room) receive(s *side) {
 			l.push(Push{Subscribe: &Subscribed{Seat: s.seat.id, Offer: *s.seat.offer}})
 		}
 	}
-	for _, t := range r.history(s.name) {
+	for _, t := range r.text {
 		l.push(Push{Text: &t})
 	}
 	if d := r.other(s).devices; d != nil && r.want.talk.runs() {

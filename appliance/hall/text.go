@@ -6,15 +6,10 @@ import (
 )
 
 // maxText bounds the lines that a room remembers, both sides together. The oldest go first.
+//
+// All of it ends with the talk: the next clerk never sees what was written to a colleague, and on both pages a new
+// talk begins with line 1.
 const maxText = 200
-
-// written is one line of real-time text that a room remembers. The citizen's page shows what was written in the whole
-// visit; a clerk sees what was written in the own talk, never what a citizen wrote to a colleague before.
-type written struct {
-	talk talk
-	base int  // added to a clerk's line number for the citizen, who saw other clerks' lines before
-	text Text // Line as its writer counts
-}
 
 // typed is one line of real-time text as it stands.
 type typed struct {
@@ -30,62 +25,24 @@ func (t *typed) handle(_ context.Context, r *room) {
 		t.line.push(Push{Problem: problem(errNoTalk())})
 		return
 	}
-	w := written{talk: r.want.talk, text: Text{
-		Side: s.name, Name: r.want.citizenName, Line: t.number, Text: t.text, Done: t.done,
-	}}
+	w := Text{Side: s.name, Name: r.want.citizenName, Line: t.number, Text: t.text, Done: t.done}
 	if s.name == SideClerk {
-		w.base, w.text.Name = r.base, r.want.clerkName
+		w.Name = r.want.clerkName
 	}
-	at := slices.IndexFunc(r.text, func(o written) bool {
-		return o.text.Side == s.name && o.text.Line == t.number && (s.name == SideCitizen || o.talk == w.talk)
-	})
+	at := slices.IndexFunc(r.text, func(o Text) bool { return o.Side == w.Side && o.Line == w.Line })
 	switch {
 	case at < 0:
 		r.text = append(r.text, w)
 		r.text = r.text[max(len(r.text)-maxText, 0):]
-	case r.text[at].text == w.text:
+	case r.text[at] == w:
 		return // a repetition
-	case r.text[at].text.Done:
+	case r.text[at].Done:
 		t.line.push(Push{Problem: problem(errLineClosed())}) // what was said stays said
 		return
 	default:
 		r.text[at] = w
 	}
-	for _, o := range r.sides {
-		if o != s {
-			shown := w.shown(o.name)
-			o.tell(Push{Text: &shown})
-		}
-	}
-}
-
-// shown is a line as one side sees it.
-func (w written) shown(to Side) Text {
-	t := w.text
-	if to == SideCitizen && t.Side == SideClerk {
-		t.Line += w.base
-	}
-	return t
-}
-
-// history is what a side may read again.
-func (r *room) history(to Side) []Text {
-	var lines []Text
-	for _, w := range r.text {
-		if to == SideCitizen || w.talk == r.want.talk {
-			lines = append(lines, w.shown(to))
-		}
-	}
-	return lines
-}
-
-// newTalk lets the next clerk's lines follow those of the last one.
-func (r *room) newTalk() {
-	for _, w := range r.text {
-		if w.text.Side == SideClerk {
-			r.base = max(r.base, w.base+w.text.Line)
-		}
-	}
+	r.other(s).tell(Push{Text: &w})
 }
 
 // devices is what a page sends now.

@@ -1,0 +1,162 @@
+package hall_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"schalter/appliance"
+	"schalter/media"
+)
+
+func TestMediaFails(t *testing.T) {
+	setup := func(b *box) (c, w page) {
+		b.arrive("v1", "buergerbuero")
+		return b.page(citizen("v1"), "c1"), b.page(clerk("weber"), "w1")
+	}
+	t.Run("join is refused for a while", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.plane.set(func(p *plane) { p.refuse = errors.New("away") })
+			b.talk("weber")
+			time.Sleep(3500 * time.Millisecond)
+			b.want("told once", c.sent(), "visit:talking problem:no-media")
+			b.must(c.Type(t.Context(), 1, "Ich höre nichts", true))
+			b.want("text goes on", w.sent(), "desk problem:no-media text:citizen:1:Ich höre nichts")
+			b.plane.set(func(p *plane) { p.refuse = nil })
+			time.Sleep(time.Second)
+			b.want("then", c.sent(), "seat")
+			b.want("then", w.sent(), "seat")
+		})
+	})
+	t.Run("join hangs while the talk ends", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			gate := make(chan struct{})
+			b.plane.set(func(p *plane) { p.gate = gate })
+			b.talk("weber")
+			time.Sleep(time.Second)
+			b.do(clerk("weber"), appliance.Transfer{Visit: "v1", Office: "bauamt"})
+			close(gate)
+			time.Sleep(time.Second)
+			b.want("citizen", c.sent(), "visit:waiting")
+			b.want("clerk", w.sent(), "desk")
+			if left := b.seated(); len(left) > 0 {
+				t.Fatalf("seated %v", left)
+			}
+		})
+	})
+	t.Run("a connection is lost, again and again", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, _ := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			time.Sleep(5 * time.Second)
+			c.got()
+			before := b.plane.ever()
+			for range 100 { // every new seat is lost at once, for ten seconds
+				b.plane.events <- media.Event{Kind: media.Lost, Seat: s.Seat}
+				time.Sleep(100 * time.Millisecond)
+				for _, x := range c.got() {
+					if x.Seat != nil {
+						s = x.Seat
+					}
+				}
+				c.Seen()
+			}
+			if n := b.plane.ever() - before; n < 9 || n > 11 {
+				t.Fatalf("%d new seats within ten seconds, want one each", n)
+			}
+			time.Sleep(2 * time.Second)
+			if n := len(b.seated()); n != 2 {
+				t.Fatalf("%d sit", n)
+			}
+		})
+	})
+	t.Run("the page asks to rejoin", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, _ := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			time.Sleep(2 * time.Second)
+			c.got()
+			b.must(c.Rejoin(t.Context(), s.Seat))
+			b.want("rejoined", c.sent(), "unseat seat")
+			b.refused(c.Rejoin(t.Context(), s.Seat), "seat-stale")
+		})
+	})
+	t.Run("the room is lost", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			time.Sleep(2 * time.Second)
+			c.got()
+			w.got()
+			b.plane.events <- media.Event{Kind: media.RoomEnded, Room: s.Room}
+			b.want("citizen", c.sent(), "unseat seat")
+			b.want("clerk", w.sent(), "unseat seat")
+		})
+	})
+	t.Run("a seat that cannot be taken away keeps the next clerk out", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, _ := setup(b)
+			p := b.page(clerk("petersen"), "p1")
+			b.talk("weber")
+			c.seat()
+			b.plane.set(func(p *plane) { p.stuck = errors.New("away") })
+			b.do(clerk("weber"), appliance.Transfer{Visit: "v1", Office: "bauamt"})
+			b.talk("petersen")
+			time.Sleep(3 * time.Second)
+			b.want("next clerk waits", p.sent(), "desk")
+			b.plane.set(func(p *plane) { p.stuck = nil })
+			time.Sleep(time.Second)
+			b.want("next clerk", p.sent(), "seat")
+			if b.plane.most > 2 {
+				t.Fatalf("%d in the room at once", b.plane.most)
+			}
+		})
+	})
+	t.Run("nonsense", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			w.got()
+			b.must(c.Publish(t.Context(), s.Seat, media.Offer{SDP: "nonsense"}))
+			b.must(c.Subscribed(t.Context(), s.Seat, 1, "nonsense"))
+			b.want("told", c.sent(), "problem:offer-refused problem:answer-refused")
+		})
+	})
+}
+
+func TestRoomPanic(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		b.arrive("v1", "buergerbuero")
+		b.arrive("v2", "bauamt")
+		c, w := b.page(citizen("v1"), "c1"), b.page(clerk("weber"), "w1")
+		c2 := b.page(citizen("v2"), "c2")
+		b.talk("weber")
+		s := c.seat()
+		time.Sleep(2 * time.Second)
+		c.got()
+		w.got()
+		b.plane.set(func(p *plane) { p.faulty = true })
+		b.must(c.Rejoin(t.Context(), s.Seat))
+		synctest.Wait()
+		b.plane.set(func(p *plane) { p.faulty = false })
+		if n := b.log.count("room failed"); n != 1 {
+			t.Fatalf("%d log lines about it, want 1", n)
+		}
+		// The house goes on.
+		b.do(clerk("petersen"), appliance.Next{})
+		b.want("another visit", c2.sent(), "visit:called")
+		time.Sleep(2 * time.Second)
+		b.want("citizen", c.sent(), "unseat seat")
+		b.want("clerk", w.sent(), "desk unseat seat")
+		if n := len(b.seated()); n != 2 {
+			t.Fatalf("%d sit, want 2", n)
+		}
+	})
+}
