@@ -61,6 +61,7 @@ type day struct {
 	now   time.Time
 	dice  []byte
 	count int
+	steps int
 	done  []Change // applied and not checked for the way back yet
 	start state    // before the first of them
 	acts  map[string]int
@@ -210,9 +211,14 @@ func (d *day) run() {
 
 // step decides and applies one event; it tells whether anything changed.
 func (d *day) step(by Actor, e Event) bool {
-	before := stateOf(d.h)
+	d.steps++
+	spot := d.steps%8 == 0 // the whole state is compared now and then; the way back compares it all
+	var before state
+	if spot {
+		before = stateOf(d.h)
+	}
 	c, err := d.h.Decide(d.now, by, e)
-	if !reflect.DeepEqual(before, stateOf(d.h)) {
+	if spot && !reflect.DeepEqual(before, stateOf(d.h)) {
 		d.t.Fatalf("deciding %T changed the house", e)
 	}
 	if err != nil {
@@ -225,7 +231,7 @@ func (d *day) step(by Actor, e Event) bool {
 	if c.Empty() {
 		return false
 	}
-	d.checkChange(before, c)
+	d.checkChange(c)
 	d.h.Apply(c)
 	d.acts[c.Action]++
 	d.done = append(d.done, c)
@@ -236,7 +242,7 @@ func (d *day) step(by Actor, e Event) bool {
 }
 
 // checkChange looks at the change itself.
-func (d *day) checkChange(before state, c Change) {
+func (d *day) checkChange(c Change) {
 	if !c.At.Equal(d.now) || c.Action == "" {
 		d.t.Fatalf("change without time or action: %+v", c)
 	}
@@ -247,7 +253,7 @@ func (d *day) checkChange(before state, c Change) {
 			}
 			continue
 		}
-		if !reflect.DeepEqual(*s.Before, before.visits[s.Before.ID]) {
+		if !reflect.DeepEqual(s.Before, d.h.visits[s.Before.ID]) {
 			d.t.Fatalf("%s: before is not the row", c.Action)
 		}
 		a, b := s.After, s.Before
@@ -428,7 +434,7 @@ func TestQueuesAreKept(t *testing.T) {
 
 func TestRandomDays(t *testing.T) {
 	seen := make(map[string]int)
-	for seed := range uint64(40) {
+	for seed := range uint64(30) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		dice := make([]byte, 3000)
 		for i := range dice {
