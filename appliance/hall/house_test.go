@@ -42,7 +42,12 @@ func TestTwentyClerksPressNextAtOnce(t *testing.T) {
 		waiting += clerks
 		got := make([]appliance.VisitID, clerks)
 		together(clerks, func(i int) {
-			if a := b.do(clerk(platz(i)), appliance.Next{}); a.Staff != nil {
+			a, err := b.Do(context.Background(), hall.Request{ // with a key, as the pages do
+				Actor: clerk(platz(i)), Event: appliance.Next{}, Key: key("clerk:"+string(platz(i)), fmt.Sprint(round), 1),
+			})
+			if err != nil {
+				t.Error(err)
+			} else if a.Staff != nil {
 				got[i] = a.Staff.ID
 			}
 		})
