@@ -37,7 +37,7 @@ func BenchmarkWrite(b *testing.B) {
 // BenchmarkVisitOf is the look-up that comes before every request of a citizen.
 func BenchmarkVisitOf(b *testing.B) {
 	s := filled(b)
-	for i := range 1000 {
+	for i := range 800 {
 		write(b, s, arrival(i+1, noon))
 	}
 	for b.Loop() {

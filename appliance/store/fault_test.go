@@ -158,7 +158,8 @@ func fillDisk(dir string) error {
 	return errors.Join(err, s.Check(ctx), s.Close())
 }
 
-// A disk that fails: the n-th sync or write gives EIO or ENOSPC, in a child process under strace. What was acknowledged is there afterwards; what was refused is not, neither at once nor after a restart.
+// A disk that fails: the n-th sync or write gives EIO or ENOSPC, in a child process under strace. What was acknowledged is
+// there afterwards; what was refused is not, neither at once nor after a restart.
 func TestFailingDisk(t *testing.T) {
 	t.Parallel()
 	strace, err := exec.LookPath("strace")
