@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -311,13 +312,8 @@ func (b *browser) subscribe(o media.SubscribeOffer) {
 }
 
 func (b *browser) answer(o media.SubscribeOffer) error {
-	if b.sub == nil {
-		pc, err := b.api(webrtc.SettingEngine{}).NewPeerConnection(webrtc.Configuration{})
-		if err != nil {
-			return err
-		}
-		pc.OnTrack(b.receive)
-		b.sub = pc
+	if err := b.openSub(); err != nil {
+		return err
 	}
 	if err := b.sub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
 		return err
@@ -339,6 +335,26 @@ func (b *browser) answer(o media.SubscribeOffer) error {
 	b.ring()
 	b.mu.Unlock()
 	return b.hall.plane.Subscribed(context.Background(), b.seat, o.Revision, text)
+}
+
+// openSub opens the receiving connection at the first offer, unless the browser has gone meanwhile.
+func (b *browser) openSub() error {
+	if b.sub != nil {
+		return nil
+	}
+	pc, err := b.api(webrtc.SettingEngine{}).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return err
+	}
+	pc.OnTrack(b.receive)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.gone {
+		_ = pc.Close()
+		return errors.New("the browser has gone")
+	}
+	b.sub = pc
+	return nil
 }
 
 // ring wakes whoever waits for a change. The caller holds mu.
@@ -438,7 +454,11 @@ func (b *browser) leave() {
 }
 
 func (b *browser) close() {
-	for _, pc := range []*webrtc.PeerConnection{b.pub, b.sub} {
+	b.mu.Lock()
+	b.gone = true
+	connections := []*webrtc.PeerConnection{b.pub, b.sub}
+	b.mu.Unlock()
+	for _, pc := range connections {
 		if pc != nil {
 			_ = pc.GracefulClose()
 		}

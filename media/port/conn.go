@@ -22,6 +22,7 @@ type conn struct {
 	local *net.UDPAddr
 
 	known atomic.Pointer[[]*remote] // addresses seen, at most maxRemotes; replaced, never changed, under mux.mu
+	ended atomic.Bool               // closed, for writers, who do not take mu
 
 	mu     sync.Mutex
 	some   sync.Cond          // something came, or the end
@@ -99,10 +100,7 @@ func (c *conn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if !ok {
 		return 0, net.InvalidAddrError("not a UDP address")
 	}
-	c.mu.Lock()
-	closed := c.closed
-	c.mu.Unlock()
-	if closed {
+	if c.ended.Load() {
 		return 0, io.ErrClosedPipe
 	}
 	r := c.find(keyOf(u))
@@ -125,6 +123,7 @@ func (c *conn) Close() error {
 func (c *conn) shut() {
 	c.mu.Lock()
 	c.closed = true
+	c.ended.Store(true)
 	for c.length > 0 {
 		c.mux.release(c.ring[c.head])
 		c.ring[c.head] = nil

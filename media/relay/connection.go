@@ -36,14 +36,14 @@ type connection struct {
 	ended   chan struct{} // the connection is closed
 	heard   atomic.Int64  // when the browser last sent a packet through the allocation, Unix nanoseconds
 
-	once  sync.Once
-	timer *time.Timer // closes the connection when it holds no allocation
+	once sync.Once
 
-	mu      sync.Mutex
-	signed  string // seat of the request that is being handled; guarded by mu
-	holder  string // seat that holds, or last held, the allocation; guarded by mu
-	pipe    *pipe  // the live allocation, or nil; guarded by mu
-	closing bool   // guarded by mu
+	mu      sync.Mutex  // taken before the relay's
+	timer   *time.Timer // closes the connection when it holds no allocation; guarded by mu
+	signed  string      // seat of the request that is being handled; guarded by mu
+	holder  string      // seat that holds, or last held, the allocation; guarded by mu
+	pipe    *pipe       // the live allocation, or nil; guarded by mu
+	closing bool        // guarded by mu
 }
 
 // oneShot is the listener of a connection's own server: it yields the connection and then waits for its end.
@@ -94,6 +94,8 @@ func (r *Relay) serve(nc net.Conn) error {
 
 // enter takes the connection in; close takes it out.
 func (r *Relay) enter(c *connection) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -117,9 +119,9 @@ func (c *connection) Close() error {
 // close ends the connection and its allocation.
 func (c *connection) close() {
 	c.once.Do(func() {
-		c.timer.Stop()
 		_ = c.Conn.Close()
 		c.mu.Lock()
+		c.timer.Stop()
 		c.closing = true
 		p := c.pipe
 		c.mu.Unlock()
