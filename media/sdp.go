@@ -225,6 +225,9 @@ func (r *sectionReader) attribute(key, value string) error {
 		r.direction = key
 	case "rtcp-mux":
 		r.mux = true
+	case "bundle-only":
+		// RFC 9143, section 7.2.1.1: with this line port 0 does not mean stopped. Firefox writes its video sections so.
+		r.rejected = false
 	case "rtpmap", "fmtp":
 		number, rest, ok := strings.Cut(value, " ")
 		n, err := strconv.ParseUint(number, 10, 7)

@@ -112,6 +112,24 @@ func TestReadDescription(t *testing.T) {
 	}
 }
 
+func TestBundleOnlyIsNotRejected(t *testing.T) {
+	for name, c := range map[string]struct {
+		text     string
+		rejected bool
+	}{
+		"Firefox's camera": {replaced(t, "m=video 9", "m=video 0", "a=mid:1", "a=mid:1\r\na=bundle-only"), false},
+		"a stopped one":    {replaced(t, "m=video 9", "m=video 0", "BUNDLE 0 1", "BUNDLE 0"), true},
+	} {
+		d, err := readDescription(c.text)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if s := d.sections[1]; s.rejected != c.rejected || s.sends() == c.rejected {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
 // replaced gives the offer with one text in place of another, which must be there.
 func replaced(t testing.TB, pairs ...string) string {
 	t.Helper()
