@@ -2,10 +2,15 @@ package store
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A backup made while a writer writes is of one moment: all that was acknowledged before it, in whole changes.
@@ -118,4 +123,43 @@ func TestCheckFindsDamage(t *testing.T) {
 			t.Error("a damaged database was accepted as a backup")
 		}
 	})
+}
+
+// A damaged file is told or survived, whatever bytes of it are wrong or missing: never a panic, and never a wait.
+func TestDamagedFiles(t *testing.T) {
+	t.Parallel()
+	whole := []byte(read(t, "testdata/schema_0001.db"))
+	told := 0
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		b := slices.Clone(whole)
+		for range 1 + r.IntN(64) {
+			b[r.IntN(len(b))] ^= byte(1 + r.IntN(255))
+		}
+		if seed%3 == 0 {
+			b = b[:r.IntN(len(b))]
+		}
+		path := filepath.Join(t.TempDir(), "schalter.db")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), path, slog.New(slog.DiscardHandler))
+		if err != nil {
+			told++
+			continue
+		}
+		_, loading := s.Load(t.Context())
+		_, verifying := s.VerifyAudit(t.Context())
+		checking := s.Check(t.Context())
+		_, secret := s.Secret(t.Context(), "weber")
+		writing := s.Write(t.Context(), []Entry{arrival(1000, noon)})
+		_, sweeping := s.Sweep(t.Context(), noon.Add(48*time.Hour))
+		if errors.Join(loading, verifying, checking, secret, writing, sweeping) != nil {
+			told++
+		}
+		_ = s.Close() // may tell of the damage once more
+	}
+	if told < 75 {
+		t.Errorf("of 150 damaged files %d were noticed", told)
+	}
 }

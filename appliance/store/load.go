@@ -72,8 +72,11 @@ func loadOffices(ctx context.Context, db querier, snap *appliance.Snapshot) erro
 		if err := scan(&office, &sv.ID, &sv.Name, span{&sv.Duration}, words[string]{&sv.Bring}); err != nil {
 			return err
 		}
-		o := &snap.Offices[at[office]]
-		o.Services = append(o.Services, sv)
+		i, ok := at[office]
+		if !ok {
+			return fmt.Errorf("service %s: its office is not there", sv.ID)
+		}
+		snap.Offices[i].Services = append(snap.Offices[i].Services, sv)
 		return nil
 	}, `SELECT office, id, name, duration, bring FROM services ORDER BY office, n`)
 }
@@ -96,8 +99,11 @@ func loadClerks(ctx context.Context, db querier, snap *appliance.Snapshot) error
 		if err := scan(&id, &role); err != nil {
 			return err
 		}
-		c := &snap.Clerks[at[id]]
-		c.Roles = append(c.Roles, role)
+		i, ok := at[id]
+		if !ok {
+			return fmt.Errorf("role %s: its clerk is not there", role)
+		}
+		snap.Clerks[i].Roles = append(snap.Clerks[i].Roles, role)
 		return nil
 	}, `SELECT clerk, role FROM clerk_roles ORDER BY clerk, n`)
 	if err != nil {
@@ -109,8 +115,11 @@ func loadClerks(ctx context.Context, db querier, snap *appliance.Snapshot) error
 		if err := scan(&id, &office); err != nil {
 			return err
 		}
-		c := &snap.Clerks[at[id]]
-		c.Offices = append(c.Offices, office)
+		i, ok := at[id]
+		if !ok {
+			return fmt.Errorf("office %s: its clerk is not there", office)
+		}
+		snap.Clerks[i].Offices = append(snap.Clerks[i].Offices, office)
 		return nil
 	}, `SELECT clerk, office FROM clerk_offices ORDER BY clerk, n`)
 }

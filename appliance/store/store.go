@@ -191,8 +191,9 @@ func (s *Store) change(ctx context.Context, what string, f func(context.Context,
 		return nil
 	}
 	if breaks(err) {
+		again := s.broken
 		s.broken = true
-		if err := s.repair(ctx); err != nil {
+		if err := s.repair(ctx); err != nil && !again { // once, not with every attempt on a full disk
 			s.log.Warn("writing connection not repaired", "error", err)
 		}
 	}
