@@ -104,6 +104,10 @@ func (f Facts) addresses() Finding {
 			return Finding{Check: check, State: Good, What: "Die Box ist im Netz unter " + join(f.Addresses) + " zu finden."}
 		}
 	}
+	if f.TCP.Addr().IsLoopback() {
+		return Finding{check, Bad, "Die Box ist nur auf diesem Rechner zu erreichen. Browser bauen keine Gespräche zur eigenen Maschine auf.",
+			"Starten Sie den Dienst mit --listen :8443 oder ohne diese Angabe."}
+	}
 	return Finding{check, Bad, "Die Box hat keine Adresse im Netz. Browser bauen keine Gespräche zur eigenen Maschine auf.",
 		"Stecken Sie das Netzwerkkabel ein und prüfen Sie, ob der Router eine Adresse vergibt."}
 }

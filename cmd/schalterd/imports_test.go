@@ -52,7 +52,8 @@ func onlyIn() []outsideRule {
 		{"github.com/mattn/go-sqlite3", []string{"appliance/store"}, "cgo and SQL live in store alone"},
 		{"database/sql", []string{"appliance/store"}, "SQL lives in store alone"},
 		{"github.com/coreos/go-systemd", []string{"systemd"}, "the rest runs without a service manager"},
-		{"net/http", []string{"web", "web/live", "web/control", "web/ui", "cmd/schalterd", "cmd/schalter"}, "HTTP is web's"},
+		{"net/http", []string{"web", "web/live", "web/control", "web/ui", "cmd/schalterd", "cmd/schalter", "media/port"},
+			"HTTP is web's; the port itself only sends plain HTTP over to https"},
 		{"log", []string{"web", "cmd/schalterd"}, "log/slog is passed in; log only where net/http wants one"},
 	}
 }

@@ -278,15 +278,15 @@ func (p *program) signIn(t testing.TB, name string) string {
 	return ""
 }
 
-// staff adds so many clerks of an office by the operator's socket and signs them in.
-func (p *program) staff(t testing.TB, office string, n int) []string {
+// staff adds so many clerks who serve the offices by the operator's socket and signs them in.
+func (p *program) staff(t testing.TB, n int, offices ...string) []string {
 	t.Helper()
 	tokens := make([]string, n)
 	var all sync.WaitGroup
 	for i := range tokens {
 		all.Go(func() {
 			id := fmt.Sprintf("team%d", i+1)
-			row := control.Clerk{ID: id, Name: "Team " + id, Title: "Team " + id, Offices: []string{office}, Password: demoWord}
+			row := control.Clerk{ID: id, Name: "Team " + id, Title: "Team " + id, Offices: offices, Password: demoWord}
 			if _, err := control.New(p.dir).Call(t.Context(), control.ClerksRoute, row, nil); err != nil {
 				t.Errorf("add %s: %v", id, err)
 			}
@@ -326,15 +326,19 @@ func (p *program) healthy(t testing.TB) {
 	}
 }
 
-// dice gives random numbers that can be had again: the seed is printed.
-func dice(t testing.TB) *rand.Rand {
+// dice gives random numbers that can be had again: the seed is printed, and SEED=… sets it. Equal streams are equal.
+func dice(t testing.TB, streams int) []*rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
+	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number does
 	if given := os.Getenv("SEED"); given != "" {
 		if _, err := fmt.Sscan(given, &seed); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Logf("SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // must be repeatable
+	all := make([]*rand.Rand, streams)
+	for i := range all {
+		all[i] = rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // must be repeatable
+	}
+	return all
 }

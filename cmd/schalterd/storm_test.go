@@ -19,8 +19,8 @@ func TestNextByTwenty(t *testing.T) {
 	}
 	const clerks = 20
 	p := launch(t, t.TempDir())
-	tokens := p.staff(t, "bauamt", clerks)
-	random := dice(t)
+	tokens := p.staff(t, clerks, "bauamt")
+	random := dice(t, 1)[0]
 	waiting := map[string]int{} // visit to the round that it came in
 	seen := map[string]bool{}
 	var latest time.Time // the latest arrival of those called so far, among those who were waiting together
