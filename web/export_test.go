@@ -1,6 +1,10 @@
 package web
 
-import "schalter/appliance"
+import (
+	"time"
+
+	"schalter/appliance"
+)
 
 // Row is a route as the tests of the table see it.
 type Row struct {
@@ -28,3 +32,12 @@ func (w *Web) Load(o appliance.OfficeView) string { return w.texts.load(o) }
 
 // OwnPath is what the sign-in page makes of "next".
 func OwnPath(next string) string { return ownPath(next) }
+
+// Moment says a time in words.
+func Moment(t interface{ Fatal(...any) }, now, at time.Time) string {
+	c, err := readCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.moment(now, at)
+}

@@ -34,7 +34,7 @@ const password = "wiesengrund"
 
 // house is a whole box without its media plane: real store, hall and auth behind real TLS.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	web    *web.Web
 	hall   *hall.Hall
 	store  *store.Store
@@ -107,7 +107,7 @@ func lindenau() appliance.Snapshot {
 }
 
 // open builds a house. The adjustment, if any, may change web's configuration.
-func open(t *testing.T, adjust ...func(*web.Config)) *house {
+func open(t testing.TB, adjust ...func(*web.Config)) *house {
 	t.Helper()
 	h := &house{t: t, log: &logged{}, plane: &plane{events: make(chan media.Event)}}
 	ctx, log := context.Background(), slog.New(slog.NewTextHandler(h.log, nil))
@@ -226,7 +226,7 @@ func (h *house) ask(method, path string, body any, header ...string) answer {
 func (h *house) origin() string { return h.server.URL }
 
 // fields decodes an answer's object.
-func (a answer) fields(t *testing.T) map[string]any {
+func (a answer) fields(t testing.TB) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal([]byte(a.body), &m); err != nil {
@@ -236,7 +236,7 @@ func (a answer) fields(t *testing.T) map[string]any {
 }
 
 // wants checks the status and, for a refusal, that it is a whole problem document of this code.
-func (a answer) wants(t *testing.T, status int, code string) {
+func (a answer) wants(t testing.TB, status int, code string) {
 	t.Helper()
 	if a.StatusCode != status {
 		t.Errorf("%s %s: status %d, want %d: %s", a.Request.Method, a.Request.URL.Path, a.StatusCode, status, a.body)

@@ -294,7 +294,7 @@ func (l *liveConn) take(ctx context.Context, b []byte) *refusal {
 		return refuse(http.StatusBadRequest, "malformed")
 	}
 	if !auth.May("live "+m.T, l.role) {
-		return refuse(http.StatusForbidden, "not-this-role")
+		return refuse(http.StatusForbidden, "role")
 	}
 	seat := hall.SeatID(m.Seat)
 	switch m.T {

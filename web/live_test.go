@@ -23,7 +23,7 @@ const within = 10 * time.Second
 
 // page is one open page.
 type page struct {
-	t    *testing.T
+	t    testing.TB
 	conn *live.Conn
 }
 

@@ -203,7 +203,7 @@ func (w *Web) admitCaller(c *call) error {
 			return nil
 		}
 	}
-	return refuse(http.StatusForbidden, "wrong-role")
+	return refuse(http.StatusForbidden, "role")
 }
 
 // answerError tells a refusal, and logs what is none.

@@ -142,7 +142,7 @@ func (l *lines) open(person string) error {
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
-		return &refusal{status: http.StatusServiceUnavailable, code: "shutting-down", wait: 5 * time.Second}
+		return &refusal{status: http.StatusServiceUnavailable, code: "shutdown", wait: 5 * time.Second}
 	case l.count >= maxLines:
 		return &refusal{status: http.StatusServiceUnavailable, code: "box-full", wait: 30 * time.Second}
 	case l.person[person] >= maxPersonLines:
