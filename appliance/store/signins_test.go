@@ -11,32 +11,7 @@ import (
 func TestSignInRows(t *testing.T) {
 	t.Parallel()
 	s := filled(t)
-	secret, err := s.Secret(t.Context(), "WEBER")
-	if err != nil || secret != (appliance.Secret{Clerk: "weber", Password: "$hash-weber"}) {
-		t.Errorf("secret %+v, %v", secret, err)
-	}
-	if secret, err = s.Secret(t.Context(), "wer-ging"); err != nil || secret != (appliance.Secret{Clerk: "wer-ging", Disabled: true}) {
-		t.Errorf("secret of a disabled clerk %+v, %v", secret, err)
-	}
-	if _, err = s.Secret(t.Context(), "niemand"); kindOf(err) != appliance.NotFound {
-		t.Errorf("secret of nobody: %v", err)
-	}
-	add := func(n byte, clerk appliance.ClerkID) [32]byte {
-		t.Helper()
-		in := appliance.SignIn{Hash: [32]byte{n}, Clerk: clerk, BeganAt: noon, SeenAt: noon}
-		if err := s.AddSignIn(t.Context(), in); err != nil {
-			t.Fatal(err)
-		}
-		return in.Hash
-	}
-	there := func(hash [32]byte) bool {
-		t.Helper()
-		_, _, err := s.SignIn(t.Context(), hash)
-		if err != nil && kindOf(err) != appliance.NotFound {
-			t.Fatal(err)
-		}
-		return err == nil
-	}
+	add, there := signInHelp(t, s)
 	one, two, other := add(1, "weber"), add(2, "weber"), add(3, "oezdemir")
 	in, clerk, err := s.SignIn(t.Context(), other)
 	if err != nil || in != (appliance.SignIn{Hash: other, Clerk: "oezdemir", BeganAt: noon, SeenAt: noon}) {
@@ -65,6 +40,45 @@ func TestSignInRows(t *testing.T) {
 	if err != nil || len(ended) != 2 || !slices.Contains(ended, one) || !slices.Contains(ended, two) || there(one) || there(two) || !there(other) {
 		t.Errorf("all of one clerk ended: %x, %v", ended, err)
 	}
+}
+
+// signInHelp gives what both tests do: sign in, and look who is.
+func signInHelp(t *testing.T, s *Store) (add func(byte, appliance.ClerkID) [32]byte, there func([32]byte) bool) {
+	t.Helper()
+	add = func(n byte, clerk appliance.ClerkID) [32]byte {
+		t.Helper()
+		in := appliance.SignIn{Hash: [32]byte{n}, Clerk: clerk, BeganAt: noon, SeenAt: noon}
+		if err := s.AddSignIn(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		return in.Hash
+	}
+	there = func(hash [32]byte) bool {
+		t.Helper()
+		_, _, err := s.SignIn(t.Context(), hash)
+		if err != nil && kindOf(err) != appliance.NotFound {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	return add, there
+}
+
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	s := filled(t)
+	secret, err := s.Secret(t.Context(), "WEBER")
+	if err != nil || secret != (appliance.Secret{Clerk: "weber", Password: "$hash-weber"}) {
+		t.Errorf("secret %+v, %v", secret, err)
+	}
+	if secret, err = s.Secret(t.Context(), "wer-ging"); err != nil || secret != (appliance.Secret{Clerk: "wer-ging", Disabled: true}) {
+		t.Errorf("secret of a disabled clerk %+v, %v", secret, err)
+	}
+	if _, err = s.Secret(t.Context(), "niemand"); kindOf(err) != appliance.NotFound {
+		t.Errorf("secret of nobody: %v", err)
+	}
+	add, there := signInHelp(t, s)
+	other := add(3, "oezdemir")
 	// A password hashed anew signs nobody out; a fresh one everybody of that name.
 	if err := s.SetSecret(t.Context(), "oezdemir", "$anew", false, noon); err != nil || !there(other) {
 		t.Errorf("hashed anew: %v", err)
@@ -79,7 +93,7 @@ func TestSignInRows(t *testing.T) {
 		t.Errorf("secret of nobody: %v", err)
 	}
 	// Disabling signs out with the same change.
-	one = add(1, "weber")
+	one := add(1, "weber")
 	before := sample().Clerks[1]
 	after := before
 	after.Disabled = true

@@ -60,7 +60,6 @@ func TestTheWayOfAVisit(t *testing.T) {
 		{"pull_back", func(v *appliance.Visit) { // the leg that never began is gone
 			v.Legs = v.Legs[:1]
 			v.Legs[0].Until, v.Office, v.State, v.Clerk = time.Time{}, "standesamt", appliance.Parked, "oezdemir"
-			v.Notes = v.Notes[:0]
 			v.Notes = nil
 			v.ParkedAt = noon.Add(3 * time.Minute)
 		}},
