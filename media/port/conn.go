@@ -17,6 +17,7 @@ const (
 // conn is the queue of one ufrag and family: the net.PacketConn that an ICE agent reads and writes.
 type conn struct {
 	mux   *Mux
+	peer  *peer
 	ufrag string
 	v6    bool
 	local *net.UDPAddr
@@ -32,8 +33,8 @@ type conn struct {
 	closed bool               // guarded by mu
 }
 
-func newConn(m *Mux, ufrag string, local *net.UDPAddr) *conn {
-	c := &conn{mux: m, ufrag: ufrag, v6: local.IP.To4() == nil, local: local}
+func newConn(m *Mux, p *peer, ufrag string, local *net.UDPAddr) *conn {
+	c := &conn{mux: m, peer: p, ufrag: ufrag, v6: local.IP.To4() == nil, local: local}
 	c.some.L = &c.mu
 	return c
 }

@@ -51,8 +51,8 @@ func gather(t *testing.T, a *ice.Agent) []ice.Candidate {
 	return all
 }
 
-// connect joins a full agent to a lite one that it knows by the given candidates.
-func connect(t *testing.T, lite, full *ice.Agent, candidates ...ice.Candidate) (*ice.Conn, *ice.Conn) {
+// connect joins a full agent to a lite one that it knows by the given candidates. With a mux, that asks for consent.
+func connect(t *testing.T, m *port.Mux, lite, full *ice.Agent, candidates ...ice.Candidate) (*ice.Conn, *ice.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
@@ -78,6 +78,9 @@ func connect(t *testing.T, lite, full *ice.Agent, candidates ...ice.Candidate) (
 		c, err := lite.Accept(ctx, fullUfrag, fullPwd)
 		accepted <- result{c, err}
 	}()
+	if m != nil {
+		m.Consent(liteUfrag, fullUfrag, fullPwd)
+	}
 	dialled, err := full.Dial(ctx, liteUfrag, litePwd)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +144,7 @@ func TestAgentsMeetOverUDP(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				pairs[i][0], pairs[i][1] = connect(t, l, f, c)
+				pairs[i][0], pairs[i][1] = connect(t, [3]*port.Mux{m}[i], l, f, c) // one with, two without
 			}
 			for _, p := range pairs {
 				exchange(t, p[0], p[1])
@@ -168,7 +171,7 @@ func TestAgentsMeetOverTCP(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, b := connect(t, server, browser, c)
+		a, b := connect(t, m, server, browser, c)
 		exchange(t, a, b)
 		if n := m.Stats().Streams; n < 1 {
 			t.Errorf("%d streams", n)
@@ -186,7 +189,7 @@ func TestAgentRestarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := connect(t, l, f, c)
+	a, b := connect(t, m, l, f, c)
 	exchange(t, a, b)
 	for _, agent := range []*ice.Agent{l, f} {
 		if err := agent.Restart("", ""); err != nil {
@@ -200,6 +203,7 @@ func TestAgentRestarts(t *testing.T) {
 	if err := l.SetRemoteCredentials(fu, fp); err != nil {
 		t.Fatal(err)
 	}
+	m.Consent(lu, fu, fp)
 	if err := f.SetRemoteCredentials(lu, lp); err != nil {
 		t.Fatal(err)
 	}

@@ -7,12 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	packetSize   = 2048 // bytes; a datagram that fills it was cut off and is dropped
-	consentTime  = 30 * time.Second
 	maxRemotes   = 32   // addresses of one ufrag and family
 	maxVirtual   = 8192 // streams and relay pipes in all
 	socketBuffer = 4 << 20
@@ -48,7 +48,10 @@ type Mux struct {
 }
 
 // peer is one ICE agent: its queues for IPv4 and IPv6, either may be nil.
-type peer struct{ v4, v6 *conn }
+type peer struct {
+	v4, v6 *conn // guarded by the mux's mu
+	theirs atomic.Pointer[credentials]
+}
 
 // packet is one datagram on its way from a reader to a queue's taker.
 type packet struct {
@@ -156,7 +159,7 @@ func (m *Mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
 		slot = &p.v6
 	}
 	if *slot == nil {
-		*slot = newConn(m, ufrag, u)
+		*slot = newConn(m, p, ufrag, u)
 	}
 	return *slot, nil
 }

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -306,39 +304,6 @@ func TestUncheckedAddressGetsNoMedia(t *testing.T) {
 	}
 }
 
-func TestConsentEnds(t *testing.T) {
-	var now atomic.Int64
-	now.Store(int64(time.Hour))
-	u := bound(t, "127.0.0.1:0")
-	m, err := port.NewMuxAt(port.MuxConfig{Conns: []*net.UDPConn{u}}, func() time.Duration { return time.Duration(now.Load()) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	q := queue(t, m, "ours", "127.0.0.1")
-	c := newClient(t, "127.0.0.1:0", u.LocalAddr().(*net.UDPAddr).AddrPort())
-	remote := c.join(q, "ours")
-	for _, step := range []struct {
-		after time.Duration
-		sent  bool
-	}{{0, true}, {29 * time.Second, true}, {31 * time.Second, false}} {
-		now.Store(int64(time.Hour + step.after))
-		if _, err := q.WriteTo(rtp(10), remote); err != nil {
-			t.Fatal(err)
-		}
-		if b, _ := c.receive(50 * time.Millisecond); (b != nil) != step.sent {
-			t.Errorf("after %v: %d bytes", step.after, len(b))
-		}
-	}
-	c.join(q, "ours")
-	if _, err := q.WriteTo(rtp(10), remote); err != nil {
-		t.Fatal(err)
-	}
-	if b, _ := c.receive(5 * time.Second); b == nil {
-		t.Error("nothing sent after the consent was renewed")
-	}
-}
-
 func TestAddressMovesWithAnAnsweredCheckOnly(t *testing.T) {
 	m, p := newMux(t, "127.0.0.1:0")
 	one, two := queue(t, m, "one", "127.0.0.1"), queue(t, m, "two", "127.0.0.1")
@@ -454,70 +419,6 @@ func TestQueueDropsMediaFirst(t *testing.T) {
 	_ = p
 }
 
-func TestVirtualRemoteLooksLikeAnAddress(t *testing.T) {
-	m, _ := newMux(t, "127.0.0.1:0")
-	q := queue(t, m, "ours", "127.0.0.1")
-	var mu sync.Mutex
-	var sent [][]byte
-	seen := make(map[string]bool)
-	var remotes []*port.Remote
-	for range 100 {
-		r, err := m.Attach(func(b []byte) error {
-			mu.Lock()
-			defer mu.Unlock()
-			sent = append(sent, bytes.Clone(b))
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a := r.Addr(); seen[a.String()] || a.IP.To4() == nil || a.IP.To4()[0] < 240 {
-			t.Fatalf("address %v", a)
-		}
-		seen[r.Addr().String()] = true
-		remotes = append(remotes, r)
-	}
-	r := remotes[50]
-	r.Deliver(rtp(10)) // a stranger still
-	id := [12]byte{1}
-	r.Deliver(binding(id, "ours:them", "password", true))
-	b, from := got(t, q)
-	if !bytes.Equal(b[8:20], id[:]) || from.String() != r.Addr().String() {
-		t.Fatalf("got %x from %v", b, from)
-	}
-	for _, b := range [][]byte{success(id, "password"), rtp(10)} {
-		if _, err := q.WriteTo(b, from); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(sent) != 2 || !bytes.Equal(sent[1], rtp(10)) {
-		t.Errorf("sent %x", sent)
-	}
-	r.Close()
-	r.Close()
-	if _, err := q.WriteTo(rtp(10), from); err != nil {
-		t.Fatal(err)
-	}
-	r.Deliver(binding(id, "ours:them", "password", true))
-	if s := m.Stats(); len(sent) != 2 || s.Unasked != 1 || s.Remotes != 99 || s.Failed != 0 {
-		t.Errorf("after the end: %d sent, %+v", len(sent), s)
-	}
-	for _, r := range remotes {
-		r.Close()
-	}
-}
-
-func TestRealDatagramCannotBeAVirtualRemote(t *testing.T) {
-	for address, virtual := range map[string]bool{
-		"240.0.0.1": true, "255.255.255.255": true, "100::1": true, "::ffff:240.0.0.9": true,
-		"239.255.255.255": false, "10.0.0.1": false, "100:0:0:1::1": false, "2001:db8::1": false,
-	} {
-		if got := port.Reserved(netip.MustParseAddr(address).Unmap()); got != virtual {
-			t.Errorf("%s: %v", address, got)
-		}
-	}
-}
-
 func TestQueuesEnd(t *testing.T) {
 	m, p := newMux(t, "[::]:0")
 	end := func(q net.PacketConn, how func()) {
@@ -601,117 +502,4 @@ func TestSeveralSocketsOfOnePort(t *testing.T) {
 	if _, err := port.NewMux(port.MuxConfig{}); err == nil {
 		t.Error("no socket was taken")
 	}
-}
-
-func TestReadPathAllocatesNothing(t *testing.T) {
-	m, _ := newMux(t, "127.0.0.1:0")
-	q := queue(t, m, "ours", "127.0.0.1")
-	r, err := m.Attach(func([]byte) error { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	id := [12]byte{1}
-	check, answer, media := binding(id, "ours:them", "password", true), success(id, "password"), rtp(1200)
-	buf := make([]byte, 2048)
-	r.Deliver(check)
-	_, from, err := q.ReadFrom(buf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	step := func(in, out []byte) func() {
-		return func() {
-			r.Deliver(in)
-			if _, _, err := q.ReadFrom(buf); err != nil {
-				panic(err)
-			}
-			if _, err := q.WriteTo(out, from); err != nil {
-				panic(err)
-			}
-		}
-	}
-	step(check, answer)()
-	for name, f := range map[string]func(){"media": step(media, media), "check": step(check, answer)} {
-		if n := testing.AllocsPerRun(200, f); n != 0 {
-			t.Errorf("%s: %v allocations", name, n)
-		}
-	}
-}
-
-// The same through a real socket: reading, delivering, and sending from the address that was asked.
-func TestSocketPathAllocatesNothing(t *testing.T) {
-	for _, listen := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::]:0"} {
-		m, p := newMux(t, listen)
-		q := queue(t, m, "ours", "127.0.0.1")
-		c := newClient(t, "127.0.0.1:0", local(p))
-		remote := c.join(q, "ours")
-		to, buf, media := local(p), make([]byte, 2048), rtp(1200)
-		_ = c.SetReadDeadline(time.Time{})
-		if n := testing.AllocsPerRun(200, func() {
-			if _, err := c.WriteToUDPAddrPort(media, to); err != nil {
-				panic(err)
-			}
-			if _, _, err := q.ReadFrom(buf); err != nil {
-				panic(err)
-			}
-			if _, err := q.WriteTo(media, remote); err != nil {
-				panic(err)
-			}
-			if _, _, err := c.ReadFromUDPAddrPort(buf); err != nil {
-				panic(err)
-			}
-		}); n != 0 {
-			t.Errorf("%s: %v allocations", listen, n)
-		}
-	}
-}
-
-func FuzzDatagram(f *testing.F) {
-	for _, b := range strange(f) {
-		f.Add(b)
-	}
-	f.Add(binding([12]byte{7}, "ours:them", "password", true))
-	m, _ := newMux(f, "127.0.0.1:0")
-	q := queue(f, m, "ours", "127.0.0.1")
-	sent := 0
-	r, err := m.Attach(func([]byte) error { sent++; return nil })
-	if err != nil {
-		f.Fatal(err)
-	}
-	id := [12]byte{1}
-	r.Deliver(binding(id, "ours:them", "password", true))
-	_, from := got(f, q)
-	if _, err := q.WriteTo(success(id, "password"), from); err != nil {
-		f.Fatal(err)
-	}
-	unknown, err := m.Attach(func([]byte) error { panic("a stranger was answered") })
-	if err != nil {
-		f.Fatal(err)
-	}
-	buf := make([]byte, 4096)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		last := dtls(10)
-		if bytes.Equal(b, last) {
-			return
-		}
-		unknown.Deliver(b)
-		r.Deliver(b)
-		r.Deliver(last)
-		// Whatever reaches the agent is a datagram of ours, and STUN among it well-formed.
-		for {
-			n, _, err := q.ReadFrom(buf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			in := buf[:n]
-			switch {
-			case bytes.Equal(in, last):
-				return
-			case !bytes.Equal(in, b):
-				t.Fatalf("%x became %x", b, in)
-			case len(in) >= 8 && bytes.Equal(in[4:8], []byte{0x21, 0x12, 0xa4, 0x42}) && port.CheckSTUN(in) != nil:
-				t.Fatalf("malformed STUN reached the agent: %x", in)
-			}
-		}
-	})
 }

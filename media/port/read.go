@@ -76,6 +76,8 @@ func (m *Mux) arrive(p *packet, s *source) bool {
 				}
 			}
 			r.asked(b, s, msg.useCandidate)
+		} else if r != nil && r.heard(b, &msg) {
+			return false // an answer to our own check
 		}
 	}
 	if r == nil {

@@ -28,11 +28,16 @@ type remote struct {
 	addr    *net.UDPAddr // key, for packets; shared, never written
 	virtual *Remote      // nil for a real one
 	route   atomic.Pointer[path]
-	consent atomic.Int64 // mux.clock of the last answered check; 0 none
+	consent atomic.Int64 // mux.clock when it last allowed us to send to it; 0 never
+	owned   atomic.Bool  // a check of it was answered
+	asking  atomic.Int64 // mux.clock of our own last check
+	credit  atomic.Int64 // bytes of DTLS sent before it first allowed us to send
 
 	mu     sync.Mutex
-	checks [8]check // the last Binding requests; guarded by mu
-	next   int      // guarded by mu
+	checks [8]check    // the last Binding requests; guarded by mu
+	next   int         // guarded by mu
+	own    [4][12]byte // ids of our own last checks; guarded by mu
+	ownAt  int         // guarded by mu
 }
 
 // check is a Binding request that waits for its answer.
@@ -114,8 +119,7 @@ func (r *remote) write(b []byte) {
 			return
 		}
 	}
-	consent := r.consent.Load()
-	if consent == 0 || m.clock()-time.Duration(consent) > consentTime {
+	if !r.allowed(b) {
 		m.count.unasked.Add(1)
 		return
 	}
@@ -123,7 +127,7 @@ func (r *remote) write(b []byte) {
 }
 
 // respond sends an answer the way its request came. A success response says that the agent found the request genuine:
-// it makes this conn the owner of the address and renews the consent.
+// it makes this conn the owner of the address.
 func (r *remote) respond(b []byte) {
 	m := r.conn.mux
 	p, nominate, ok := r.answered(b)
@@ -132,11 +136,12 @@ func (r *remote) respond(b []byte) {
 		return
 	}
 	if binary.BigEndian.Uint16(b) == bindingSuccess {
-		r.consent.Store(int64(max(m.clock(), 1)))
 		if p != nil && (nominate || r.route.Load() == nil) {
 			r.route.Store(p)
 		}
 		m.own(r)
+		r.owned.Store(true)
+		r.renew(p)
 	}
 	r.send(b, p)
 }

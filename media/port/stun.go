@@ -49,6 +49,7 @@ const (
 	stunHeader                  = 20
 	maxAttributes               = 32
 	fingerprintXOR              = 0x5354554e
+	bindingRequest              = 0x0001
 	bindingSuccess              = 0x0101
 	bindingError                = 0x0111
 	protocolUDP            byte = 17
@@ -101,6 +102,7 @@ type message struct {
 	method, class uint16
 	username      []byte // nil when absent
 	integrity     bool   // MESSAGE-INTEGRITY is there
+	sealAt        int    // where its attribute begins; 0 when absent
 	useCandidate  bool
 	unserved      bool // EVEN-PORT, RESERVATION-TOKEN, a transport other than UDP or a reserved channel number is there
 }
@@ -154,7 +156,9 @@ func parseSTUN(b []byte) (message, error) {
 			}
 		case attrIntegrity, attrIntegritySHA256:
 			sealed = true
-			m.integrity = true
+			if at == attrIntegrity && !m.integrity {
+				m.integrity, m.sealAt = true, i
+			}
 		default:
 			m.note(at, v)
 		}
