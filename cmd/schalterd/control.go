@@ -127,14 +127,17 @@ func problemOf(err error) *control.Problem {
 		p.Title, p.Status = "Die Box kann das gerade nicht", http.StatusServiceUnavailable
 	}
 	texts := map[string]string{
-		"id-invalid":        "Der Anmeldename besteht aus kleinen Buchstaben a–z, Ziffern, Punkt, Binde- und Unterstrich.",
-		"office-unknown":    "Ein Amt mit diesem Kürzel gibt es nicht. „schalter status“ zeigt alle.",
-		"role-unknown":      "Rollen sind clerk, host und administrator.",
-		"name-missing":      "Es fehlt der Name.",
-		"title-missing":     "Es fehlt die Anrede, zum Beispiel „Frau Weber“.",
-		"password-short":    "Das Passwort ist zu kurz: mindestens 8 Zeichen.",
-		"password-long":     "Das Passwort ist zu lang.",
-		"clerk-already-set": "Diesen Anmeldenamen gibt es schon.",
+		"id-invalid":         "Der Anmeldename besteht aus kleinen Buchstaben a–z, Ziffern, Punkt, Binde- und Unterstrich.",
+		"office-unknown":     "Ein Amt mit diesem Kürzel gibt es nicht. „schalter status“ zeigt alle.",
+		"role-unknown":       "Rollen sind clerk, host und administrator.",
+		"name-missing":       "Es fehlt der Name.",
+		"name-invalid":       "Im Namen stehen Zeichen, die dort nicht hingehören.",
+		"name-too-long":      "Der Name ist zu lang: höchstens 100 Zeichen.",
+		"title-missing":      "Es fehlt die Anrede, zum Beispiel „Frau Weber“.",
+		"title-invalid":      "In der Anrede stehen Zeichen, die dort nicht hingehören.",
+		"title-too-long":     "Die Anrede ist zu lang: höchstens 100 Zeichen.",
+		"password-too-short": "Das Passwort ist zu kurz: mindestens 8 Zeichen.",
+		"password-too-long":  "Das Passwort ist zu lang.",
 	}
 	if text, ok := texts[e.Code]; ok {
 		p.Detail = text
