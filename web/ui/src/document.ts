@@ -2,7 +2,13 @@
 // limited, and keeps a form from being sent twice.
 import './document.css';
 
-document.querySelector<HTMLElement>('.error-summary')?.focus();
+// A browser that knows autofocus everywhere has done it by the first frame; focusing before it would make it complain.
+const summary = document.querySelector<HTMLElement>('.error-summary');
+if (summary) {
+  requestAnimationFrame(() => {
+    if (document.activeElement !== summary) summary.focus();
+  });
+}
 
 for (const area of document.querySelectorAll<HTMLTextAreaElement>('textarea[maxlength]')) {
   const left = document.createElement('p');
