@@ -38,7 +38,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		headers                   []string
 		status                    int
 	}{
-		{"unknown office", "POST", "/api/v1/visits", "", visit(func(v map[string]any) { v["office"] = "mars" }), nil, 422},
+		{"unknown office", "POST", "/api/v1/visits", "", visit(func(v map[string]any) { v["office"] = "mars" }), nil, 404},
 		{"closed office", "POST", "/api/v1/visits", "", visit(func(v map[string]any) { v["office"] = "steuern" }), nil, 409},
 		{"name too long", "POST", "/api/v1/visits", "", visit(func(v map[string]any) { v["name"] = long[:202] }), nil, 422},
 		{"matter too long", "POST", "/api/v1/visits", "", visit(func(v map[string]any) { v["matter"] = long }), nil, 422},
@@ -58,7 +58,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"accept while waiting", "POST", "/api/v1/visit/accept", waiting.Token, struct{}{}, nil, 409},
 		{"a second accept", "POST", "/api/v1/visit/accept", talking.Token, struct{}{}, nil, 409},
 		{"next while talking", "POST", "/api/v1/desk/next", petersen, struct{}{}, nil, 409},
-		{"next at another's office", "POST", "/api/v1/desk/next", oezdemir, map[string]string{"office": "bauamt"}, nil, 404},
+		{"next at another's office", "POST", "/api/v1/desk/next", oezdemir, map[string]string{"office": "bauamt"}, nil, 403},
 		{"another office's visit", "POST", "/api/v1/visits/" + talking.ID + "/finish", oezdemir, map[string]string{"outcome": "done"}, nil, 404},
 		{"unknown visit", "POST", "/api/v1/visits/" + strings.Repeat("0", 32) + "/park", petersen, struct{}{}, nil, 404},
 		{"call without a reason", "POST", "/api/v1/visits/" + waiting.ID + "/call", oezdemir, struct{}{}, nil, 422},
