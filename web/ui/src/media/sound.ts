@@ -4,6 +4,8 @@
 let context: AudioContext | null = null;
 /** The browser lets us sound. An AudioContext made earlier would only earn a warning in the console. */
 let allowed = false;
+/** Address of the silence that is played to ask. Kept: a refused element still loads it. */
+let silence: string | undefined;
 const listeners = new Set<() => void>();
 const tell = (): void => listeners.forEach((f) => f());
 
@@ -32,14 +34,12 @@ function allow(): void {
 
 /** Asks by playing a moment of silence: a browser that minds says no without a word in the console. */
 async function probe(): Promise<void> {
-  const url = URL.createObjectURL(new Blob([silentWave()], { type: 'audio/wav' }));
+  silence ??= URL.createObjectURL(new Blob([silentWave()], { type: 'audio/wav' }));
   try {
-    await new Audio(url).play();
+    await new Audio(silence).play();
     allow();
   } catch {
     // Not before the first touch.
-  } finally {
-    URL.revokeObjectURL(url);
   }
 }
 
@@ -110,17 +110,14 @@ export const chime = (): Promise<boolean> => play([[880, 0], [660, 0.18]], 0.6, 
 export function ring(): () => void {
   const once = (): void => {
     void play([[784, 0], [988, 0.22], [784, 0.44], [988, 0.66]], 0.7, 0.4);
-    try {
-      navigator.vibrate?.([300, 150, 300]);
-    } catch {
-      // Not before a touch, in some browsers.
-    }
+    // Before a touch the browser would refuse, and complain in the console.
+    if (allowed && navigator.userActivation?.hasBeenActive !== false) navigator.vibrate?.([300, 150, 300]);
   };
   once();
   const timer = setInterval(once, 2_000);
   return () => {
     clearInterval(timer);
-    navigator.vibrate?.(0);
+    if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(0);
   };
 }
 
