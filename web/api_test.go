@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -94,6 +95,40 @@ func TestChoosingAndDesk(t *testing.T) {
 	a.wants(t, 200, "")
 	if s := a.fields(t)["state"]; s != "pause" {
 		t.Errorf("desk state %v", s)
+	}
+}
+
+// TestWhoHasIt: staff is told who was faster; nobody else is told a name.
+func TestWhoHasIt(t *testing.T) {
+	h := open(t)
+	id, _ := h.arrive("bauamt", "Ilse")
+	petersen, brandt := bearerOf(h.signIn("petersen")), bearerOf(h.signIn("brandt"))
+	h.ask("POST", "/api/v1/desk/next", nil, "Authorization", petersen).wants(t, 200, "")
+	a := h.ask("POST", "/api/v1/visits/"+id+"/call", map[string]string{"reason": "eilt"}, "Authorization", brandt)
+	a.wants(t, 409, "already-called")
+	if holder := a.fields(t)["holder"]; holder != "Nils Petersen" {
+		t.Errorf("holder %v", holder)
+	}
+	h.ask("POST", "/api/v1/desk/next", nil, "Authorization", brandt).wants(t, 204, "")
+}
+
+// TestNextAtOnce: clerks who press next at once get different people.
+func TestNextAtOnce(t *testing.T) {
+	h := open(t)
+	h.arrive("bauamt", "Eins")
+	h.arrive("bauamt", "Zwei")
+	tokens := []string{bearerOf(h.signIn("petersen")), bearerOf(h.signIn("brandt"))}
+	names := make(chan any, len(tokens))
+	for _, token := range tokens {
+		go func() {
+			a := h.ask("POST", "/api/v1/desk/next", nil, "Authorization", token)
+			var m map[string]any
+			_ = json.Unmarshal([]byte(a.body), &m)
+			names <- m["name"]
+		}()
+	}
+	if a, b := <-names, <-names; a == nil || b == nil || a == b {
+		t.Errorf("called %v and %v", a, b)
 	}
 }
 

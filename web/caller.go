@@ -67,7 +67,7 @@ func (w *Web) identify(r *http.Request, citizensFirst bool) (caller, error) {
 	}
 	if citizensFirst {
 		c, found, err := w.byVisitCookie(r)
-		if found || err != nil {
+		if found || err != nil || r.URL.Query().Has("visit") { // who names a visit does not mean a desk
 			return c, err
 		}
 		return w.byStaffCookie(r)

@@ -41,3 +41,6 @@ func Moment(t interface{ Fatal(...any) }, now, at time.Time) string {
 	}
 	return c.moment(now, at)
 }
+
+// LookEvery sets how often a live connection looks whether its sign-in is still good.
+func (w *Web) LookEvery(d time.Duration) { w.look = d }

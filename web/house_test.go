@@ -39,6 +39,7 @@ type house struct {
 	hall   *hall.Hall
 	store  *store.Store
 	plane  *plane
+	signs  *auth.SignIns
 	tokens *auth.VisitTokens
 	server *httptest.Server
 	log    *logged
@@ -101,6 +102,7 @@ func lindenau() appliance.Snapshot {
 		Clerks: []appliance.Clerk{
 			clerk("weber", "Sabine Weber", "Frau Weber", "buergerbuero"),
 			clerk("petersen", "Nils Petersen", "Herr Petersen", "bauamt"),
+			clerk("brandt", "Anja Brandt", "Frau Brandt", "bauamt"),
 			{ID: "verwaltung", Name: "Marion Becker", Title: "Frau Becker", Roles: []appliance.Role{appliance.Administrator}},
 		},
 	}
@@ -134,15 +136,16 @@ func open(t testing.TB, adjust ...func(*web.Config)) *house {
 	limits := auth.DemoLimits()
 	throttle := auth.NewThrottle(limits, now)
 	h.tokens = auth.NewVisitTokens([]byte("0123456789abcdef0123456789abcdef"), h.store)
+	h.signs = auth.NewSignIns(auth.Config{
+		Secrets: h.store, Rows: h.store, Passwords: passwords, Throttle: throttle, Now: now, Log: log,
+	})
 	h.server = httptest.NewUnstartedServer(nil)
 	address := h.server.Listener.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
 	c := web.Config{
 		Hall: h.hall, Tokens: h.tokens, Throttle: throttle, Demo: true, Now: now, Log: log,
-		SignIns: auth.NewSignIns(auth.Config{
-			Secrets: h.store, Rows: h.store, Passwords: passwords, Throttle: throttle, Now: now, Log: log,
-		}),
-		Hosts: func() []string { return []string{address, "localhost:" + port, "video.lindenau.example"} },
+		SignIns: h.signs,
+		Hosts:   func() []string { return []string{address, "localhost:" + port, "video.lindenau.example"} },
 	}
 	for _, f := range adjust {
 		f(&c)

@@ -192,7 +192,7 @@ func (l *liveConn) goodbye(code websocket.StatusCode, reason string) {
 // there, but the browser itself answers a ping at once, so that counts as heard of. And it looks whether staff is still
 // signed in: a session's end or a clerk's disabling ends the connection without anybody saying so.
 func (l *liveConn) watch(ctx context.Context, cancel context.CancelFunc) {
-	pings, looks := time.NewTicker(pingEvery), time.NewTicker(lookEvery)
+	pings, looks := time.NewTicker(pingEvery), time.NewTicker(l.web.look)
 	defer pings.Stop()
 	defer looks.Stop()
 	for {

@@ -188,6 +188,7 @@ func TestLiveConnectionWithoutARight(t *testing.T) {
 		{"other visit's id with own token", "?visit=" + other, []string{"Authorization", "Bearer " + token}, 404},
 		{"other visit's id with own cookie", "?visit=" + other, []string{"Cookie", cookie, "Origin", h.origin()}, 401},
 		{"own token in the other's cookie", "?visit=" + other, []string{"Cookie", "__Host-visit-" + other + "=" + token, "Origin", h.origin()}, 401},
+		{"other visit's id with a desk's cookie", "?visit=" + other, []string{"Cookie", h.signIn("weber"), "Origin", h.origin()}, 401},
 		{"administrator", "", []string{"Authorization", bearerOf(h.signIn("verwaltung"))}, 403},
 		{"bad page", "?page=xyz", []string{"Authorization", "Bearer " + token}, 400},
 		{"wrong host", "", []string{"Authorization", "Bearer " + token, "Host", "evil.example"}, 421},
@@ -281,6 +282,24 @@ func TestSignOutEndsTheLiveConnection(t *testing.T) {
 	}
 	other.send(live.ClientMessage{T: live.Ping})
 	other.wants(live.Pong) // the other sign-in of the same clerk stays
+}
+
+// TestLostSignInEndsTheLiveConnection: a session that ended without anybody telling the hall (its twelve hours are over).
+func TestLostSignInEndsTheLiveConnection(t *testing.T) {
+	h := open(t)
+	h.web.LookEvery(20 * time.Millisecond)
+	weber := h.signIn("weber")
+	p := h.join("", "Authorization", bearerOf(weber))
+	p.wants(live.Desk)
+	if err := h.signs.SignOut(t.Context(), strings.TrimPrefix(weber, "__Host-staff=")); err != nil {
+		t.Fatal(err)
+	}
+	if m := p.wants(live.Ended); m.Reason != "signed-out" {
+		t.Errorf("ended %+v", m)
+	}
+	if code := p.ends(); code != int(websocket.StatusPolicyViolation) {
+		t.Errorf("code %d", code)
+	}
 }
 
 func TestCloseEndsLiveConnections(t *testing.T) {

@@ -82,11 +82,15 @@ type frame struct {
 	Lang, Title, Telephone, Script string
 	Town                           appliance.TownView
 	Styles, Preload                []string
+	Plain                          []string // styles of what a shell shows where there is no script
 	Boot                           any
 	Content                        template.HTML
 	Narrow, Hidden, StaffLink      bool
 	Refresh                        int
 }
+
+// documentEntry is the browser code of pages that work without it: their styles, and small help with forms.
+const documentEntry = "src/document.ts"
 
 // document answers with a page.
 func (w *Web) document(c *call, status int, content, title string, v any, s shape) error {
@@ -126,10 +130,12 @@ func (w *Web) render(town appliance.TownView, content, title string, v any, s sh
 	if f.Telephone == "" {
 		f.Telephone = town.Telephone
 	}
-	name, source := "document", "src/document.ts"
+	name, source := "document", documentEntry
 	if s.entry != "" {
 		if _, built := w.assets.Entry(s.entry); built {
 			name, source = "shell", s.entry
+			plain, _ := w.assets.Entry(documentEntry)
+			f.Plain = plain.Styles
 		}
 	}
 	if e, built := w.assets.Entry(source); built {

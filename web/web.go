@@ -70,6 +70,7 @@ type Web struct {
 	arrivals Arrivals
 	guesses  *guesses
 	lines    lines
+	look     time.Duration // between two looks whether a live connection's sign-in is still good
 	counters counters
 	draining atomic.Bool
 }
@@ -91,7 +92,7 @@ func New(c Config) (*Web, error) {
 	}
 	w := &Web{
 		hall: c.Hall, signIns: c.SignIns, tokens: c.Tokens, hosts: c.Hosts, secure: c.Secure, now: c.Now, log: c.Log,
-		assets: c.Assets, arrivals: c.Throttle, guesses: newGuesses(c.Now, c.Demo), lines: newLines(),
+		assets: c.Assets, arrivals: c.Throttle, guesses: newGuesses(c.Now, c.Demo), lines: newLines(), look: lookEvery,
 	}
 	var err error
 	if w.texts, err = readCatalogue(); err != nil {
