@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -130,8 +131,14 @@ func (p *program) trust() {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
 	p.tls = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	p.http = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: p.tls.Clone(), MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true}}
+	p.http = p.neighbour(0)
+}
+
+// neighbour is an HTTP client in another network of this machine, 127.0.n.0/24: limits count by network.
+func (p *program) neighbour(n byte) *http.Client {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, n, 1)}}
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DialContext: dialer.DialContext, TLSClientConfig: p.tls.Clone(), MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true}}
 }
 
 // kill ends it without a chance to do anything about it.
@@ -173,6 +180,10 @@ func (p *program) hangUp() {
 // ask makes one call of the public API. in is sent as JSON; out gets the answer when it was a good one. It gives status 0 and
 // the error when there was no answer.
 func (p *program) ask(ctx context.Context, method, path, token string, in, out any, headers ...string) (int, error) {
+	return p.askBy(ctx, p.http, method, path, token, in, out, headers...)
+}
+
+func (p *program) askBy(ctx context.Context, by *http.Client, method, path, token string, in, out any, headers ...string) (int, error) {
 	var body io.Reader
 	if in != nil {
 		encoded, err := json.Marshal(in)
@@ -194,7 +205,7 @@ func (p *program) ask(ctx context.Context, method, path, token string, in, out a
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	answer, err := p.http.Do(r)
+	answer, err := by.Do(r)
 	if err != nil {
 		return 0, err
 	}
