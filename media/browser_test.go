@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pion/dtls/v2"
 	"github.com/pion/ice/v2"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
@@ -30,7 +33,6 @@ const patience = 20 * time.Second
 type hall struct {
 	t     testing.TB
 	plane *media.Plane
-	conn  net.PacketConn
 	wg    sync.WaitGroup
 
 	mu       sync.Mutex
@@ -44,6 +46,11 @@ type wire func(net.PacketConn) net.PacketConn
 
 func newHall(t testing.TB, wires ...wire) *hall {
 	t.Helper()
+	return newHallWithLog(t, nil, wires...)
+}
+
+func newHallWithLog(t testing.TB, log *slog.Logger, wires ...wire) *hall {
+	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -56,18 +63,27 @@ func newHall(t testing.TB, wires ...wire) *hall {
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: quiet.NewLogger("mux")})
-	plane, err := media.New(media.Config{
-		Mux: mux,
-		Addresses: func() media.Addresses {
-			return media.Addresses{UDP: []netip.AddrPort{at}, TCP: []netip.AddrPort{at}}
-		},
-	})
+	t.Cleanup(func() { _ = mux.Close() })
+	return newHallAt(t, mux, func() media.Addresses {
+		return media.Addresses{UDP: []netip.AddrPort{at}, TCP: []netip.AddrPort{at}}
+	}, log)
+}
+
+// newHallAt has the plane behind any port.
+func newHallAt(t testing.TB, mux media.UDPMux, addresses func() media.Addresses, log *slog.Logger) *hall {
+	t.Helper()
+	plane, err := media.New(media.Config{Mux: mux, Addresses: addresses, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hall{t: t, plane: plane, conn: conn, browsers: map[media.SeatID]*browser{}, bell: make(chan struct{})}
+	h := &hall{t: t, plane: plane, browsers: map[media.SeatID]*browser{}, bell: make(chan struct{})}
 	h.wg.Go(h.run)
 	t.Cleanup(func() {
+		h.mu.Lock()
+		for _, b := range h.browsers {
+			b.silence()
+		}
+		h.mu.Unlock()
 		if err := plane.Close(); err != nil {
 			t.Error(err)
 		}
@@ -75,7 +91,6 @@ func newHall(t testing.TB, wires ...wire) *hall {
 		for _, b := range h.browsers {
 			b.close()
 		}
-		_ = mux.Close()
 	})
 	return h
 }
@@ -128,8 +143,11 @@ type browser struct {
 	codecs  []string
 
 	pub, sub *webrtc.PeerConnection
+	mangle   func(string) string // changes offers on their way
 	reply    func(string) string // changes answers on their way
-	buffers  []*packetio.Buffer  // guarded by mu; the library forgets some of them
+	srtp     []dtls.SRTPProtectionProfile
+	late     bool               // takes the late candidates alone, as where UDP is blocked
+	buffers  []*packetio.Buffer // guarded by mu; the library forgets some of them
 
 	mu      sync.Mutex
 	tracks  []media.Track
@@ -175,7 +193,10 @@ func (b *browser) api(settings webrtc.SettingEngine) *webrtc.API {
 	settings.SetSRTPReplayProtectionWindow(1024) // as Chromium
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
+	if b.srtp != nil {
+		settings.SetSRTPProtectionProfiles(b.srtp...)
+	}
 	m := &webrtc.MediaEngine{}
 	for _, c := range browserCodecs() {
 		if len(b.codecs) > 0 && !strings.Contains(strings.Join(b.codecs, " "), c.MimeType) {
@@ -275,6 +296,9 @@ func (s *source) watch() {
 // offer negotiates the publishing connection as it stands.
 func (b *browser) offer() {
 	b.t.Helper()
+	if b.mangle == nil {
+		b.mangle = func(sdp string) string { return sdp }
+	}
 	offer, err := b.pub.CreateOffer(&webrtc.OfferOptions{ICERestart: b.restart})
 	b.restart = false
 	if err != nil {
@@ -291,13 +315,44 @@ func (b *browser) offer() {
 			sources[tr.Mid()] = media.Source(s.Track().ID())
 		}
 	}
-	answer, err := b.hall.plane.Publish(context.Background(), b.seat, media.Offer{SDP: b.pub.LocalDescription().SDP, Sources: sources})
+	answer, err := b.hall.plane.Publish(context.Background(), b.seat, media.Offer{SDP: b.mangle(b.pub.LocalDescription().SDP), Sources: sources})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := b.pub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP}); err != nil {
+	if err := b.pub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: b.reach(answer.SDP)}); err != nil {
 		b.t.Fatalf("%v\n%s", err, answer.SDP)
 	}
+	if err := b.dial(b.pub, answer.Late); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// reach is the description as far as the browser's network takes it.
+func (b *browser) reach(sdp string) string {
+	if b.late {
+		return regexp.MustCompile(`a=candidate:.*\r\n`).ReplaceAllString(sdp, "")
+	}
+	return sdp
+}
+
+// dial adds the late candidates where the others were of no use.
+func (b *browser) dial(pc *webrtc.PeerConnection, late []string) error {
+	if !b.late {
+		return nil
+	}
+	for _, c := range late {
+		if err := pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// silence stops answering: what follows is the end, and errors are in order.
+func (b *browser) silence() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = true
 }
 
 // subscribe answers an offer of the plane.
@@ -315,7 +370,10 @@ func (b *browser) answer(o media.SubscribeOffer) error {
 	if err := b.openSub(); err != nil {
 		return err
 	}
-	if err := b.sub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
+	if err := b.sub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: b.reach(o.SDP)}); err != nil {
+		return err
+	}
+	if err := b.dial(b.sub, o.Late); err != nil {
 		return err
 	}
 	answer, err := b.sub.CreateAnswer(nil)

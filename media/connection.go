@@ -23,6 +23,7 @@ type connection struct {
 	pc    *webrtc.PeerConnection
 	guard *guard
 	quit  chan struct{} // closed first of all when the connection ends
+	rtcp  func([]rtcp.Packet) error
 
 	mu      sync.Mutex
 	closing bool // guarded by mu
@@ -37,7 +38,7 @@ func newConnection(e *engine, room RoomID, way direction, changed func(*connecti
 	if err != nil {
 		return nil, err
 	}
-	c.pc = pc
+	c.pc, c.rtcp = pc, pc.WriteRTCP
 	// The library calls these from goroutines of its own, in no certain order, one of them with a lock held: so only
 	// that something changed is told, and whoever hears it looks for himself.
 	tell := func() { c.run(func() { changed(c) }) }
@@ -127,11 +128,11 @@ func (c *connection) local(d webrtc.SessionDescription) (description, error) {
 	case <-time.After(gatherWithin):
 		return description{}, errors.New("set own description: the port gave no address")
 	}
-	return readDescription(d.SDP)
+	return readDescription(d.SDP, maxLanes)
 }
 
 // report sends RTCP. The library marshals and encrypts it and hands it to the port, which does not block.
 func (c *connection) report(packets ...rtcp.Packet) {
 	// An error means that the connection is not up yet or no more; both are told by its state.
-	_ = c.pc.WriteRTCP(packets)
+	_ = c.rtcp(packets)
 }

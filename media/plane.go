@@ -35,10 +35,10 @@ type Relay interface {
 
 // Config is what a plane needs. Mux is required; everything else may be left out.
 type Config struct {
-	Mux       UDPMux           // the one UDP port
-	Relay     Relay            // nil: no relay is offered
-	Addresses func() Addresses // what is offered to browsers; asked for each description, since addresses change
-	RelayURLs func() []string  // turn: and turns: URLs
+	Mux       UDPMux                        // the one UDP port
+	Relay     Relay                         // nil: no relay is offered
+	Addresses func() Addresses              // what is offered to browsers; asked for each description, since addresses change
+	RelayURLs func(reached string) []string // turn: and turns: URLs for a seat, see Seat.Reached
 	Now       func() time.Time
 	Log       *slog.Logger
 	// Certificate for DTLS. Without one the plane makes its own and renews it.
@@ -103,7 +103,7 @@ func (p *Plane) Join(ctx context.Context, seat Seat) (Access, error) {
 	}
 	access := Access{Relay: []RelayServer{}}
 	if p.config.Relay != nil && p.config.RelayURLs != nil {
-		if urls := p.config.RelayURLs(); len(urls) > 0 {
+		if urls := p.config.RelayURLs(seat.Reached); len(urls) > 0 {
 			s := RelayServer{URLs: urls}
 			s.Username, s.Password, s.Expires = p.config.Relay.Issue(string(seat.ID))
 			access.Relay = append(access.Relay, s)

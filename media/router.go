@@ -293,7 +293,7 @@ func (r *room) publish(seat SeatID, offer Offer) (Answer, error) {
 	if p == nil || p.lost {
 		return Answer{}, ErrNoSeat
 	}
-	d, err := readDescription(offer.SDP)
+	d, err := readDescription(offer.SDP, maxSections)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -333,7 +333,11 @@ func (r *room) agree(c *connection, d description) (description, error) {
 	if err != nil {
 		return description{}, fmt.Errorf("make answer: %w", err)
 	}
-	return c.local(made)
+	own, err := c.local(made)
+	if err == nil {
+		r.plane.engine.ask(c)
+	}
+	return own, err
 }
 
 // settle notes what is published after an answered offer. A track whose section goes on as it was stays the same one.
@@ -371,6 +375,7 @@ func (r *room) subscribed(o answerOrder) error {
 	if err := p.answered(o.sdp); err != nil {
 		return err
 	}
+	r.plane.engine.ask(p.out)
 	p.flow(r.wanted(p))
 	if p.stale {
 		r.negotiate(p)

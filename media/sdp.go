@@ -10,7 +10,7 @@ import (
 // Limits of a browser's description. A browser's own for eight tracks is some 20 KiB.
 const (
 	maxDescription = 64 << 10
-	maxSections    = 8
+	maxSections    = 8 // of what a browser publishes
 	maxLine        = 1024
 	maxFormats     = 64
 	maxSources     = 4 // SSRCs in one section: media and its repair, twice to be generous
@@ -85,6 +85,7 @@ func (s section) format(c codec) (format, bool) {
 // parser reads a description line by line.
 type parser struct {
 	out     description
+	most    int // sections
 	bundle  map[string]bool
 	current *sectionReader // nil within the session part
 	open    []*sectionReader
@@ -102,12 +103,12 @@ type sectionReader struct {
 	mux     bool
 }
 
-// readDescription reads a browser's (or the library's) description strictly.
-func readDescription(text string) (description, error) {
+// readDescription reads a browser's (or the library's) description strictly, of at most so many sections.
+func readDescription(text string, sections int) (description, error) {
 	if len(text) > maxDescription {
 		return description{}, refuse("longer than %d bytes", maxDescription)
 	}
-	p := parser{bundle: map[string]bool{}}
+	p := parser{most: sections, bundle: map[string]bool{}}
 	for number, line := range strings.Split(strings.TrimRight(text, "\r\n"), "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		if len(line) < 2 || line[1] != '=' || len(line) > maxLine || !printable(line) {
@@ -149,8 +150,8 @@ func (p *parser) media(value string) error {
 	if parts[2] != "UDP/TLS/RTP/SAVPF" {
 		return refuse("a section's protocol is not UDP/TLS/RTP/SAVPF")
 	}
-	if len(p.open) == maxSections {
-		return refuse("more than %d sections", maxSections)
+	if len(p.open) == p.most {
+		return refuse("more than %d sections", p.most)
 	}
 	port, err := strconv.ParseUint(parts[1], 10, 16)
 	if err != nil {

@@ -86,7 +86,7 @@ a=ssrc:2002 cname:x
 func bothSources() map[string]Source { return map[string]Source{"0": Microphone, "1": Camera} }
 
 func TestReadDescription(t *testing.T) {
-	d, err := readDescription(offerText())
+	d, err := readDescription(offerText(), maxSections)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestBundleOnlyIsNotRejected(t *testing.T) {
 		"Firefox's camera": {replaced(t, "m=video 9", "m=video 0", "a=mid:1", "a=mid:1\r\na=bundle-only"), false},
 		"a stopped one":    {replaced(t, "m=video 9", "m=video 0", "BUNDLE 0 1", "BUNDLE 0"), true},
 	} {
-		d, err := readDescription(c.text)
+		d, err := readDescription(c.text, maxSections)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -193,7 +193,7 @@ func TestHostileOffersAreRefused(t *testing.T) {
 		"one id, two extensions":     replaced(t, "a=extmap:3 http", "a=extmap:1 http"),
 		"id zero":                    replaced(t, "a=extmap:3 ", "a=extmap:0 "),
 	} {
-		d, err := readDescription(text)
+		d, err := readDescription(text, maxSections)
 		if err == nil {
 			_, _, err = (&peer{}).choose(d, bothSources())
 		}
@@ -207,7 +207,7 @@ func TestHostileOffersAreRefused(t *testing.T) {
 }
 
 func TestSourcesMustFit(t *testing.T) {
-	d, err := readDescription(offerText())
+	d, err := readDescription(offerText(), maxSections)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestNothingHostileGetsThrough(t *testing.T) {
 		"a=mid:1", "a=mid:1\r\na=rid:q send\r\na=simulcast:send ;;~\r\na=crypto:1 x\r\na=sctp-port:5000\r\na=rtcp-fb:* goog-remb\r\na=imageattr:* x\r\na=msid:evil\r\na=ssrc:2001 msid:evil evil",
 		"c=IN IP4 0.0.0.0", "c=IN IP4 192.168.7.7",
 	)
-	d, err := readDescription(hostile)
+	d, err := readDescription(hostile, maxSections)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestAnswerHasOneCodec(t *testing.T) {
 		"AV1 if alone":        {replaced(t, "SAVPF 96 97 102 103 104 39 40 45 46 98 99", "SAVPF 45 46"), "m=video 9 UDP/TLS/RTP/SAVPF 45 46"},
 		"no stream of repair": {replaced(t, "a=ssrc-group:FID 2001 2002\r\n", ""), "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n"},
 	} {
-		d, err := readDescription(c.text)
+		d, err := readDescription(c.text, maxSections)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -291,7 +291,7 @@ func TestAnswerHasOneCodec(t *testing.T) {
 }
 
 func TestLaterOffersKeepTheirSections(t *testing.T) {
-	d, err := readDescription(offerText())
+	d, err := readDescription(offerText(), maxSections)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func TestLaterOffersKeepTheirSections(t *testing.T) {
 		"another source":    {offerText(), map[string]Source{"0": Microphone, "1": Screen}, false},
 		"another codec":     {replaced(t, "SAVPF 96 97 102", "SAVPF 102"), bothSources(), false},
 	} {
-		d, err := readDescription(c.text)
+		d, err := readDescription(c.text, maxSections)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -377,7 +377,7 @@ func FuzzDescription(f *testing.F) {
 	f.Add("v=0\na=ice-ufrag:abcd\na=ice-pwd:" + strings.Repeat("x", 22) + "\nm=video 0 UDP/TLS/RTP/SAVPF 0\n")
 	f.Add("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 ;;=;apt\r\na=extmap:/ /\r\na=ssrc-group:FID\r\na=ssrc:\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := readDescription(text)
+		d, err := readDescription(text, maxSections)
 		if err != nil {
 			if !errors.Is(err, ErrRefused) {
 				t.Fatal(err)
@@ -388,7 +388,7 @@ func FuzzDescription(f *testing.F) {
 		if strings.Contains(written, "candidate") || strings.Contains(written, "ice-lite") {
 			t.Fatalf("got through:\n%s", written)
 		}
-		again, err := readDescription(written)
+		again, err := readDescription(written, maxSections)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, written)
 		}
@@ -412,7 +412,7 @@ func FuzzOffer(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := readDescription(text)
+		d, err := readDescription(text, maxSections)
 		if err != nil {
 			return
 		}
@@ -439,7 +439,7 @@ func FuzzOffer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		own, err := readDescription(answer.SDP)
+		own, err := readDescription(answer.SDP, maxLanes)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, answer.SDP)
 		}

@@ -142,7 +142,7 @@ func (p *peer) offer(addresses Addresses, now time.Time) (SubscribeOffer, error)
 
 // answered takes the browser's answer to the offer that is out. On an error the offer is still out.
 func (p *peer) answered(text string) error {
-	d, err := readDescription(text)
+	d, err := readDescription(text, len(p.offered))
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,13 @@ type (
 )
 
 // Seat asks for a place in a room. The room opens with its first seat and ends with its last.
+//
+// Reached is the host:port under which the browser reached the box: there its relay is found too, whatever lies
+// between. Empty: any of the box's addresses.
 type Seat struct {
-	ID   SeatID `json:"id"`
-	Room RoomID `json:"room"`
+	ID      SeatID `json:"id"`
+	Room    RoomID `json:"room"`
+	Reached string `json:"reached,omitempty"`
 }
 
 // Access is what a browser needs to reach the box: relay credentials bound to this seat.
