@@ -231,6 +231,7 @@ function configuration(servers: IceServer[]): RTCConfiguration {
   return {
     iceServers: servers.map(({ urls, username, credential }) => ({ urls, username, credential })),
     bundlePolicy: 'max-bundle',
+    rtcpMuxPolicy: 'require',
   };
 }
 
