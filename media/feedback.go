@@ -105,7 +105,7 @@ func (f *feedback) repair(now time.Time) time.Time {
 		if !now.Before(l.next) {
 			due = append(due, uint16(l.seq))
 			l.next = now.Add(nackWait(l.tries))
-			if l.tries++; l.tries > nackTries {
+			if l.tries++; l.tries == nackTries {
 				continue
 			}
 		}

@@ -1,0 +1,389 @@
+package media
+
+import (
+	"encoding/binary"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/ice/v2"
+	"github.com/pion/logging"
+	"github.com/pion/rtcp"
+	"github.com/pion/stun"
+	"github.com/pion/transport/v2/packetio"
+	"github.com/pion/webrtc/v3"
+)
+
+// post collects what is reported over a connection.
+type post struct {
+	mu   sync.Mutex
+	sent []rtcp.Packet
+}
+
+func (p *post) write(packets []rtcp.Packet) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = append(p.sent, packets...)
+	return nil
+}
+
+func (p *post) take() []rtcp.Packet {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.sent
+	p.sent = nil
+	return out
+}
+
+// answering runs a receiver's feedback in a bubble of time.
+func answering(t *testing.T, c codec, f func(r *receiver, p *post)) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) {
+		tr, r := testTrack(c, "a")
+		p := &post{}
+		tr.conn.rtcp = p.write
+		done := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() { r.answer(77, done) })
+		f(r, p)
+		close(done)
+		wg.Wait()
+	})
+}
+
+func nacked(packets []rtcp.Packet) (list []uint16) {
+	for _, p := range packets {
+		if n, ok := p.(*rtcp.TransportLayerNack); ok {
+			for _, pair := range n.Nacks {
+				list = append(list, pair.PacketList()...)
+			}
+		}
+	}
+	return list
+}
+
+func TestLossesAreAskedFor(t *testing.T) {
+	answering(t, vp8, func(r *receiver, p *post) {
+		send := func(seq uint16) { r.take(rtpPacket(seq, uint32(seq), 100, 0, 0, []byte{0x10, 0})) }
+		for _, seq := range []uint16{65533, 65534, 2} {
+			send(seq)
+		}
+		time.Sleep(nackAfter / 2)
+		send(0) // was only late
+		time.Sleep(nackAfter / 2)
+		synctest.Wait()
+		if got := nacked(p.take()); len(got) != 2 || got[0] != 65535 || got[1] != 1 {
+			t.Fatalf("asked for %v", got)
+		}
+		send(65535)
+		time.Sleep(nackWait(0))
+		synctest.Wait()
+		if got := nacked(p.take()); len(got) != 1 || got[0] != 1 {
+			t.Fatalf("then for %v", got)
+		}
+		send(6)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		tries := map[uint16]int{}
+		for _, seq := range nacked(p.take()) {
+			tries[seq]++
+		}
+		if tries[1] != nackTries-2 || tries[3] != nackTries || tries[4] != nackTries || tries[5] != nackTries || len(tries) != 4 {
+			t.Errorf("tries: %v", tries)
+		}
+	})
+}
+
+// Many packets may pass between two looks; what they hide is found all the same.
+func TestLossesAreFoundInTheStream(t *testing.T) {
+	answering(t, vp8, func(r *receiver, p *post) {
+		want := 0
+		for seq := range uint16(3000) {
+			if seq%300 == 150 {
+				want++
+				continue
+			}
+			r.take(rtpPacket(seq, uint32(seq), 100, 0, 0, []byte{0x10, 0}))
+			time.Sleep(500 * time.Microsecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		asked := map[uint16]bool{}
+		for _, seq := range nacked(p.take()) {
+			asked[seq] = true
+		}
+		if len(asked) != want {
+			t.Errorf("asked for %v of %d", asked, want)
+		}
+	})
+}
+
+func TestSoundIsNotAskedForAgain(t *testing.T) {
+	answering(t, opus, func(r *receiver, p *post) {
+		for _, seq := range []uint16{1, 2, 9} {
+			r.take(rtpPacket(seq, uint32(seq), 100, 0, 0, []byte{1}))
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := nacked(p.take()); len(got) != 0 {
+			t.Errorf("asked for %v", got)
+		}
+	})
+}
+
+func TestKeyFramesAreAskedForInMeasure(t *testing.T) {
+	answering(t, vp8, func(r *receiver, p *post) {
+		began := time.Now()
+		for time.Since(began) < 3*time.Second {
+			r.track.wantKey()
+			time.Sleep(20 * time.Millisecond)
+		}
+		synctest.Wait()
+		n := 0
+		for _, packet := range p.take() {
+			if pli, ok := packet.(*rtcp.PictureLossIndication); ok {
+				n++
+				if pli.MediaSSRC != r.stream || pli.SenderSSRC != 77 {
+					t.Errorf("%+v", pli)
+				}
+			}
+		}
+		// At once and after every half second: the last wish came within the pause and was not forgotten.
+		if n != 7 {
+			t.Errorf("asked %d times in 3 s", n)
+		}
+		time.Sleep(2 * keyEvery)
+		synctest.Wait()
+		for _, packet := range p.take() {
+			if _, ok := packet.(*rtcp.PictureLossIndication); ok {
+				t.Error("asked without a wish")
+			}
+		}
+	})
+}
+
+func TestReceiverReports(t *testing.T) {
+	answering(t, opus, func(r *receiver, p *post) {
+		for seq := range uint16(40) {
+			if seq%10 != 5 {
+				r.take(rtpPacket(seq, uint32(seq)*960, 100, 0, 0, []byte{1}))
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		r.told.Store(&publisherReport{ntp: 0x1111_2222_3333_4444, at: time.Now()})
+		time.Sleep(reportEvery - 800*time.Millisecond)
+		synctest.Wait()
+		var got *rtcp.ReceiverReport
+		for _, packet := range p.take() {
+			got, _ = packet.(*rtcp.ReceiverReport)
+		}
+		if got == nil || len(got.Reports) != 1 {
+			t.Fatalf("%+v", got)
+		}
+		b := got.Reports[0]
+		if got.SSRC != 77 || b.SSRC != 1234 || uint16(b.LastSequenceNumber) != 39 || b.TotalLost != 4 || b.LastSenderReport != 0x2222_3333 ||
+			b.Delay != 65536/5 || b.Jitter > 1 {
+			t.Errorf("%+v", b)
+		}
+		for seq := range uint16(10) {
+			if seq%2 == 1 {
+				r.take(rtpPacket(40+seq, uint32(40+seq)*960, 100, 0, 0, []byte{1}))
+			}
+		}
+		time.Sleep(reportEvery)
+		synctest.Wait()
+		got, _ = p.take()[0].(*rtcp.ReceiverReport)
+		if b := got.Reports[0]; b.FractionLost != 128 || b.TotalLost != 9 {
+			t.Errorf("%+v", b)
+		}
+	})
+}
+
+// Sound and picture of a publisher are put on the publisher's clock, whatever numbers the subscriber sees.
+func TestSenderReportsKeepStep(t *testing.T) {
+	answering(t, vp8, func(r *receiver, p *post) {
+		out := &wireTap{}
+		s := subscribe(t, r.track, out)
+		back := &post{}
+		s.conn = &connection{rtcp: back.write}
+		r.take(rtpPacket(1, 90_000, 100, 0, 0, []byte{0x10, 0}))
+		synctest.Wait()
+		if got := back.take(); len(got) != 0 {
+			t.Fatalf("a report about nothing: %+v", got)
+		}
+		// RTP time 90,000 was at 100.5 s of the publisher's clock.
+		r.told.Store(&publisherReport{ntp: 100<<32 | 1<<31, timestamp: 90_000, at: time.Now()})
+		r.greet.Store(true)
+		r.poke()
+		time.Sleep(reportEvery)
+		synctest.Wait()
+		got := back.take()
+		if len(got) != 2 {
+			t.Fatalf("%d reports", len(got))
+		}
+		leaves := out.packets[0].Timestamp
+		for i, want := range []struct {
+			ntp uint64
+			ts  uint32
+		}{{100<<32 | 1<<31, leaves}, {101<<32 | 1<<31, leaves + 90_000}} {
+			sr := got[i].(*rtcp.SenderReport)
+			if sr.NTPTime != want.ntp || sr.RTPTime != want.ts || sr.SSRC != 4711 || sr.PacketCount != 1 || sr.OctetCount != 2 {
+				t.Errorf("report %d: %+v, want %+v", i, sr, want)
+			}
+		}
+		// The answer tells the round trip: 120 ms on the way, 50 ms held.
+		time.Sleep(170 * time.Millisecond)
+		rr, _ := (&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{
+			SSRC: 4711, LastSenderReport: uint32(got[1].(*rtcp.SenderReport).NTPTime >> 16), Delay: 65536 / 20, FractionLost: 64,
+		}}}).Marshal()
+		s.heed(newRepeater(), rr, time.Now())
+		if trip := s.stats().RoundTrip; trip < 0.1199 || trip > 0.1201 || s.stats().Lost != 0.25 {
+			t.Errorf("%+v", s.stats())
+		}
+	})
+}
+
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEvents()
+		offer := func(n int) *SubscribeOffer { return &SubscribeOffer{Revision: n} }
+		e.tell(Event{Kind: Connected, Seat: "first"}) // is taken for the reader at once
+		synctest.Wait()
+		for n := range 1000 {
+			e.tell(Event{Kind: Subscribe, Seat: "a", Subscribe: offer(n)})
+			e.tell(Event{Kind: Subscribe, Seat: "gone", Subscribe: offer(n)})
+			e.tell(Event{Kind: Lost, Seat: "b"})
+		}
+		e.tell(Event{Kind: RoomEnded, Room: "r"})
+		e.tell(Event{Kind: RoomEnded, Room: "s"})
+		e.tell(Event{Kind: Connected, Seat: "a"})
+		e.forget("gone")
+		var got []Event
+		for range 6 {
+			got = append(got, <-e.out)
+		}
+		if got[1].Subscribe == nil || got[1].Subscribe.Revision != 999 || got[2].Kind != Lost || got[3].Room != "r" || got[4].Room != "s" || got[5].Kind != Connected {
+			t.Errorf("%+v", got)
+		}
+		e.tell(Event{Kind: Lost, Seat: "late"})
+		e.close()
+		if _, ok := <-e.out; ok {
+			t.Error("the events did not end")
+		}
+		e.tell(Event{Kind: Lost, Seat: "later"}) // nobody minds
+	})
+}
+
+func TestGuard(t *testing.T) {
+	g := &guard{}
+	media := func(stream uint32) []byte {
+		return append([]byte{0x80, 96, 0, 1, 0, 0, 0, 0}, binary.BigEndian.AppendUint32(nil, stream)...)
+	}
+	if g.takes(media(1)) {
+		t.Error("media before anything was agreed")
+	}
+	g.admit([]uint32{0, 1, 2})
+	for name, c := range map[string]struct {
+		in   []byte
+		want bool
+	}{
+		"agreed":   {media(2), true},
+		"probe":    {media(0), true},
+		"stranger": {media(3), false},
+		"reports":  {append([]byte{0x80, 200}, media(3)[2:]...), true},
+		"stun":     {make([]byte, 20), true},
+		"dtls":     {append([]byte{22}, make([]byte, 20)...), true},
+		"short":    {[]byte{0x80, 96}, true},
+		"empty":    {nil, true},
+	} {
+		if got := g.takes(c.in); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	g.admit(nil)
+	if g.takes(media(2)) {
+		t.Error("media after the end")
+	}
+	floods := 0
+	g.flooded = func() { floods++ }
+	for i := range uint32(3 * maxReports) {
+		_ = g.buffer(packetio.RTCPBufferPacket, i)
+	}
+	if floods != 1 || len(g.buffers) != maxReports {
+		t.Errorf("%d times, %d buffers", floods, len(g.buffers))
+	}
+	reader := g.buffer(packetio.RTPBufferPacket, 1)
+	g.close()
+	if _, err := reader.Read(make([]byte, 10)); err == nil {
+		t.Error("a buffer outlived its connection")
+	}
+	if _, err := g.buffer(packetio.RTPBufferPacket, 2).Read(make([]byte, 10)); err == nil {
+		t.Error("a buffer was made after the end")
+	}
+}
+
+// What would happen if a browser's answer reached the library: told that the other side is lite, it calls whoever the
+// candidates name. The same answer the way it really goes makes it call nobody. So the one shows that the other is a
+// test.
+func TestUnguardedLibraryWouldCall(t *testing.T) {
+	t.Parallel()
+	victim, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer victim.Close()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: quiet.NewLogger("mux")})
+	defer mux.Close()
+	config := quietConfig()
+	config.Mux = mux
+	engine, err := newEngine(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, guarded := range []bool{true, false} {
+		tr, _ := testTrack(opus, "a")
+		p := &peer{}
+		if p.out, err = newConnection(engine, "room", subscribing, func(*connection) {}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.assign([]*track{tr}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.offer(Addresses{}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		answer := description{
+			ufrag: "evil", password: strings.Repeat("x", 22), fingerprint: "sha-256 " + strings.Repeat("00:", 31) + "00", setup: "active", lite: true,
+			candidates: []string{"candidate:1 1 udp 2130706431 " + strings.ReplaceAll(victim.LocalAddr().String(), ":", " ") + " typ host"},
+			sections:   []section{{kind: "audio", mid: p.offered[0].mid, direction: "recvonly", formats: ownFormats("audio")}},
+		}
+		patience := time.Second
+		if guarded {
+			err = p.answered(answer.write())
+		} else {
+			patience = 15 * time.Second
+			err = p.out.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.write()})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = victim.SetReadDeadline(time.Now().Add(patience))
+		buf := make([]byte, 1500)
+		n, _, err := victim.ReadFrom(buf)
+		if called := err == nil && stun.IsMessage(buf[:n]); called == guarded {
+			t.Errorf("guarded: %v; called: %v", guarded, called)
+		}
+		if err := p.out.close(func() {}); err != nil {
+			t.Error(err)
+		}
+	}
+}
