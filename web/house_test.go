@@ -155,6 +155,7 @@ func open(t testing.TB, adjust ...func(*web.Config)) *house {
 	h.server.Config = h.web.Server()
 	h.server.EnableHTTP2 = true
 	h.server.StartTLS()
+	h.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	t.Cleanup(func() {
 		within, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
@@ -211,9 +212,7 @@ func (h *house) ask(method, path string, body any, header ...string) answer {
 		}
 		request.Header.Add(header[i], header[i+1])
 	}
-	client := h.server.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	response, err := client.Do(request)
+	response, err := h.server.Client().Do(request)
 	if err != nil {
 		h.t.Fatal(err)
 	}
