@@ -27,7 +27,7 @@ import (
 )
 
 // patience is how long a test waits for something that must happen. Only a failing test waits that long.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // hall stands in for the house: it passes the plane's offers to the browsers and their answers back.
 type hall struct {
@@ -148,6 +148,8 @@ type browser struct {
 	srtp     []dtls.SRTPProtectionProfile
 	late     bool               // takes the late candidates alone, as where UDP is blocked
 	buffers  []*packetio.Buffer // guarded by mu; the library forgets some of them
+
+	work sync.Mutex // held while the receiving connection negotiates or closes
 
 	mu      sync.Mutex
 	tracks  []media.Track
@@ -367,6 +369,8 @@ func (b *browser) subscribe(o media.SubscribeOffer) {
 }
 
 func (b *browser) answer(o media.SubscribeOffer) error {
+	b.work.Lock()
+	defer b.work.Unlock()
 	if err := b.openSub(); err != nil {
 		return err
 	}
@@ -512,6 +516,9 @@ func (b *browser) leave() {
 }
 
 func (b *browser) close() {
+	// The library leaks an agent when a connection is closed in the middle of an answer.
+	b.work.Lock()
+	defer b.work.Unlock()
 	b.mu.Lock()
 	b.gone = true
 	connections := []*webrtc.PeerConnection{b.pub, b.sub}

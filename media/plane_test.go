@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -443,4 +444,39 @@ func TestCloseEndsEverything(t *testing.T) {
 		}
 	})
 	goleak.VerifyNone(t, before)
+}
+
+// A browser that vanishes without a word is noticed by its silence.
+func TestVanishedBrowserIsLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ICE's 20 s")
+	}
+	t.Parallel()
+	var cut *cutter
+	h := newHall(t, func(c net.PacketConn) net.PacketConn { cut = &cutter{PacketConn: c}; return cut })
+	a, b := h.join("room", "a"), h.join("room", "b")
+	film(t, a.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
+	b.until("the picture", func() bool { s := b.got("a", media.Camera); return s != nil && len(s.packets) > 10 })
+	cut.off.Store(true)
+	began := time.Now()
+	h.event(media.Lost, "a")
+	h.event(media.Lost, "b")
+	if took := time.Since(began); took < 10*time.Second {
+		t.Errorf("given up after %v: a short disturbance must be survived", took)
+	}
+}
+
+// cutter is a cable that can be cut.
+type cutter struct {
+	net.PacketConn
+	off atomic.Bool
+}
+
+func (c *cutter) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := c.PacketConn.ReadFrom(b)
+		if err != nil || !c.off.Load() {
+			return n, from, err
+		}
+	}
 }
