@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func (w *Web) live(c *call) error {
 		return err
 	}
 	defer w.lines.done(person)
-	line, err := w.hall.Connect(c.ctx(), hall.Joiner{Actor: c.by.actor(role), Page: page, Session: c.by.session})
+	line, err := w.hall.Connect(c.ctx(), hall.Joiner{Actor: c.by.actor(role), Page: page, Session: c.by.session, Reached: reached(c.r.Host)})
 	if err != nil {
 		return err
 	}
@@ -386,4 +387,12 @@ func view(kind string, v any) (live.ServerMessage, error) {
 		return live.ServerMessage{}, fmt.Errorf("encode view: %w", err)
 	}
 	return live.ServerMessage{T: kind, View: b}, nil
+}
+
+// reached is the host:port of a request; https has 443 where it names none.
+func reached(host string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), "443")
 }

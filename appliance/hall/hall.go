@@ -136,11 +136,12 @@ func (h *Hall) Desk(ctx context.Context, id appliance.ClerkID) (appliance.DeskVi
 }
 
 // Joiner is who opens a live connection. Page names the browser page (32 hex digits), Session the sign-in session
-// (its hash in hex) of a clerk.
+// (its hash in hex) of a clerk, Reached the host:port under which the browser reached the box.
 type Joiner struct {
 	Actor   appliance.Actor
 	Page    string
 	Session string
+	Reached string
 }
 
 // Connect opens a live connection. It ends by Line.Close or when Pushes closes; the caller calls Line.Close in any

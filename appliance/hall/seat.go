@@ -19,7 +19,7 @@ func (r *room) take(ctx context.Context, s *side) {
 	s.seat = &seat{id: id}
 	r.seats.seat(id, r) // the first offer may come before Join has returned
 	call, cancel := context.WithTimeout(ctx, mediaWait)
-	access, err := r.plane.Join(call, media.Seat{ID: id, Room: r.id})
+	access, err := r.plane.Join(call, media.Seat{ID: id, Room: r.id, Reached: l.reached})
 	cancel()
 	if err != nil {
 		r.log.Warn("seat not given", "seat", id, "err", err)

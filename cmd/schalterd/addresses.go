@@ -199,39 +199,22 @@ func (a *addresses) certificateNames() box.Names {
 	return n
 }
 
-// relayURLs are what browsers are told about TURN. turns: carries names where there are any, because a certificate is issued for
-// them; turn: carries addresses, because a browser without DNS still reaches those. Of the machine's own only the best of each
-// family is told: a browser tries them all at once, and its allocations are counted.
-func (a *addresses) relayURLs() []string {
-	var all []string
-	add := func(scheme, host string, port int) {
-		url := scheme + ":" + net.JoinHostPort(host, strconv.Itoa(port)) + "?transport=tcp"
-		if !slices.Contains(all, url) {
-			all = append(all, url)
+// relayURLs are what a browser is told about TURN: by the very host and port under which it reached the box's pages, so that
+// whatever name service, translation or proxy lies between has been proved to work. A browser tries every URL at once and for
+// both of its connections, and its allocations are counted: so there is one by TLS and one by plain TCP, for those who were
+// clicked past the house's own certificate. When nobody knows how it was reached, the best address serves.
+func (a *addresses) relayURLs(reached string) []string {
+	if reached == "" {
+		switch offered := a.offered(); {
+		case len(a.public) > 0:
+			reached = net.JoinHostPort(a.public[0].Host, strconv.Itoa(a.outerPort(a.public[0])))
+		case len(offered) > 0:
+			reached = net.JoinHostPort(offered[0].addr.String(), strconv.Itoa(offered[0].port))
+		default:
+			return nil
 		}
 	}
-	for _, p := range a.public {
-		add("turns", p.Host, a.outerPort(p))
-	}
-	for _, o := range a.found {
-		add("turn", o.addr.String(), o.port)
-	}
-	var had4, had6 bool
-	for _, o := range a.offered() {
-		had := &had6
-		if o.addr.Is4() {
-			had = &had4
-		}
-		if *had {
-			continue
-		}
-		*had = true
-		if len(a.public) == 0 {
-			add("turns", o.addr.String(), o.port)
-		}
-		add("turn", o.addr.String(), o.port)
-	}
-	return all
+	return []string{"turns:" + reached + "?transport=tcp", "turn:" + reached + "?transport=tcp"}
 }
 
 // offer is one address at which the SFU can be reached.

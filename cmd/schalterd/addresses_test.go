@@ -73,15 +73,14 @@ func TestWaysToTheBox(t *testing.T) {
 			name: "a name, and an address with another outer port", public: []public{{"video.lindenau.de", 443}, {"203.0.113.9", 4443}},
 			links: "https://video.lindenau.de https://203.0.113.9:4443 https://192.168.178.20:8443",
 			hosts: "127.0.0.1:8443 192.168.178.20:8443 203.0.113.9:4443 [::1]:8443 localhost:8443 video.lindenau.de",
-			relays: "turns:video.lindenau.de:443?transport=tcp turns:203.0.113.9:4443?transport=tcp turn:203.0.113.7:443?transport=tcp " +
-				"turn:203.0.113.9:4443?transport=tcp turn:[2001:db8::7]:443?transport=tcp turn:192.168.178.20:8443?transport=tcp",
+			relays: "turns:video.lindenau.de:443?transport=tcp turn:video.lindenau.de:443?transport=tcp",
 			offered: "192.168.178.20:8443 203.0.113.7:443 203.0.113.9:4443 [2001:db8::7]:443",
 		},
 		{
 			name: "a name that cannot be looked up", public: []public{{"gone.example", 0}},
 			links:   "https://gone.example:8443 https://192.168.178.20:8443",
 			hosts:   "127.0.0.1:8443 192.168.178.20:8443 [::1]:8443 gone.example:8443 localhost:8443",
-			relays:  "turns:gone.example:8443?transport=tcp turn:192.168.178.20:8443?transport=tcp",
+			relays:  "turns:gone.example:8443?transport=tcp turn:gone.example:8443?transport=tcp",
 			offered: "192.168.178.20:8443",
 		},
 	}
@@ -97,7 +96,7 @@ func TestWaysToTheBox(t *testing.T) {
 			for what, pair := range map[string][2]string{
 				"links":   {strings.Join(a.links(), " "), tt.links},
 				"hosts":   {strings.Join(a.hosts(), " "), tt.hosts},
-				"relays":  {strings.Join(a.relayURLs(), " "), tt.relays},
+				"relays":  {strings.Join(a.relayURLs(""), " "), tt.relays},
 				"offered": {strings.Join(offered, " "), tt.offered},
 			} {
 				if pair[0] != pair[1] {
@@ -105,6 +104,15 @@ func TestWaysToTheBox(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestRelayIsFoundWhereTheBrowserFoundTheBox(t *testing.T) {
+	t.Parallel()
+	a := &addresses{port: 7, own: ips("10.0.0.1")}
+	want := "turns:rathaus.example:4443?transport=tcp turn:rathaus.example:4443?transport=tcp"
+	if got := strings.Join(a.relayURLs("rathaus.example:4443"), " "); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -192,7 +192,7 @@ func (d *daemon) openPlane() error {
 	d.plane, err = media.New(media.Config{
 		Mux: d.mux, Relay: relayIssuer{d.relay}, Now: time.Now, Log: d.log,
 		Addresses: func() media.Addresses { all := d.offered(); return media.Addresses{UDP: all, TCP: all} },
-		RelayURLs: func() []string { return d.network.where().relayURLs() },
+		RelayURLs: func(reached string) []string { return d.network.where().relayURLs(reached) },
 	})
 	if err != nil {
 		return fmt.Errorf("open media: %w", err)

@@ -12,7 +12,7 @@ export class Citizen {
     await press(p, new RegExp(office));
     await p.waitForFunction(() => location.pathname.startsWith('/w/'));
     await (await field(p, /Name/)).type(name);
-    await (await field(p, /Anliegen|Worum/)).type(matter);
+    await (await field(p, /Worten|Worum/)).type(matter);
     const notice = await p.$('input[type=checkbox][name=notice], input[type=checkbox][name=notice_version]');
     await notice.evaluate((e) => { e.scrollIntoView({block: 'center'}); if (!e.checked) e.click(); });
     await press(p, /Wartezimmer|Warteraum/);

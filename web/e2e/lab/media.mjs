@@ -38,7 +38,8 @@ export async function received(page) {
   });
 }
 
-/** Draws the received picture and measures it: mean brightness and spread. A black or frozen-grey picture has no spread. */
+/** Draws the received picture twice and measures it: mean brightness, spread within the picture, change between the two.
+ *  A black picture is dark, a frozen one does not change. (Firefox's fake camera shows one colour at a time, and changes it.) */
 export async function picture(page) {
   return page.evaluate(async () => {
     for (const pc of window.labConnections) {
@@ -50,15 +51,24 @@ export async function picture(page) {
         await v.play().catch(() => {});
         for (let i = 0; i < 60 && v.videoWidth === 0; i++) await new Promise((f) => setTimeout(f, 50));
         if (v.videoWidth === 0) continue;
-        const c = new OffscreenCanvas(64, 36); const g = c.getContext('2d');
-        g.drawImage(v, 0, 0, 64, 36);
-        const d = g.getImageData(0, 0, 64, 36).data; let s = 0; let q = 0; const n = d.length / 4;
-        for (let i = 0; i < d.length; i += 4) { const y = (d[i] + d[i + 1] + d[i + 2]) / 3; s += y; q += y * y; }
+        const g = new OffscreenCanvas(64, 36).getContext('2d', {willReadFrequently: true});
+        const look = () => { g.drawImage(v, 0, 0, 64, 36); return g.getImageData(0, 0, 64, 36).data; };
+        const one = look();
+        let change = 0;
+        for (let i = 0; i < 30 && change < 1; i++) {
+          await new Promise((f) => setTimeout(f, 100));
+          const two = look();
+          change = two.reduce((sum, x, k) => sum + Math.abs(x - one[k]), 0) / two.length;
+        }
+        const lights = Array.from({length: one.length / 4}, (_x, i) => (one[4 * i] + one[4 * i + 1] + one[4 * i + 2]) / 3);
+        const mean = lights.reduce((a, b) => a + b) / lights.length;
+        const spread = Math.sqrt(lights.reduce((a, b) => a + (b - mean) ** 2, 0) / lights.length);
+        const width = v.videoWidth;
         v.srcObject = null;
-        return {mean: s / n, spread: Math.sqrt(q / n - (s / n) ** 2), width: v.videoWidth};
+        return {mean, spread, change, width};
       }
     }
-    return {mean: 0, spread: 0, width: 0};
+    return {mean: 0, spread: 0, change: 0, width: 0};
   });
 }
 

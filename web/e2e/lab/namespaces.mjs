@@ -42,13 +42,13 @@ const nft = (ns, rules) => execFileSync('ip', ['netns', 'exec', ns, 'nft', '-f',
 
 /** Drops what the people send by UDP: a hotel's or a town's firewall that lets only TCP out. */
 export function blockUDP(ns) {
-  nft(ns, `table inet lab { chain out { type filter hook output priority 0; ip daddr ${BOX4} udp dport 1-65535 drop; } }`);
+  nft(ns, `table inet lab {\n chain out {\n type filter hook output priority 0;\n ip daddr ${BOX4} udp dport 1-65535 drop\n }\n}\n`);
 }
 
 /** Counts what the box sends anywhere but to the people; returns a reader of that count. */
 export function countStrays(ns) {
-  nft(ns, `table inet stray { counter strays { } chain out { type filter hook output priority 0;
-    oifname "lo" accept; ip daddr ${PEOPLE4} accept; counter name strays; } }`);
+  nft(ns, `table inet stray {\n counter strays {\n }\n chain out {\n type filter hook output priority 0;
+    oifname "lo" accept\n ip daddr ${PEOPLE4} accept\n ip6 daddr ff00::/8 accept\n counter name strays\n }\n}\n`);
   return () => Number(/packets (\d+)/.exec(execFileSync('ip', ['netns', 'exec', ns, 'nft', 'list', 'counter', 'inet', 'stray', 'strays']).toString())[1]);
 }
 

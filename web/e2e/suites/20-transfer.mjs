@@ -3,13 +3,15 @@ import {Citizen, Clerk} from '../people.mjs';
 import {firstPicture, received, connections} from '../lab/media.mjs';
 import {says, text} from '../lab/find.mjs';
 import {median} from '../lab/report.mjs';
+import {tidy} from '../lab/box.mjs';
 
-export default async function transfer({report, open, shots}) {
+export default async function transfer({report, open, peopleNS, shots}) {
   const chromium = await open('chromium');
   const firefox = await open('firefox');
   const times = [];
   for (const [kind, browser] of [['chromium', chromium], ['firefox', firefox], ['chromium', chromium]]) {
     await report.story(`a ${kind} citizen is passed from the Bürgerbüro to the Standesamt`, async () => {
+      tidy(peopleNS, ['weber', 'oezdemir']);
       const cp = await browser.person('citizen');
       const wp = await chromium.person('weber');
       const op = await chromium.person('oezdemir');

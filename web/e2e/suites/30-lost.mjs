@@ -3,8 +3,9 @@ import {Citizen, Clerk} from '../people.mjs';
 import {firstPicture, received} from '../lab/media.mjs';
 import {press, says, text} from '../lab/find.mjs';
 import {cable} from '../lab/namespaces.mjs';
+import {tidy} from '../lab/box.mjs';
 
-export default async function lost({report, box, open, peopleNS, boxNS}) {
+export default async function lost({report, box, open, peopleNS}) {
   const chromium = await open('chromium');
   const wp = await chromium.person('weber');
   const weber = new Clerk(wp, 'weber');
@@ -12,6 +13,7 @@ export default async function lost({report, box, open, peopleNS, boxNS}) {
   await weber.devices();
 
   const meet = async (name) => {
+    tidy(peopleNS, ['weber']);
     const cp = await chromium.person('citizen');
     const citizen = new Citizen(cp);
     await citizen.arrive({name, matter: 'Fundsache: Fahrrad'});
