@@ -20,7 +20,7 @@ type greeting struct {
 	authority string // file of our authority
 }
 
-// greet prints it. The QR code is for a phone in the same network; it is left out where no one looks, as in a log.
+// greet prints it. The QR code is for a phone in the same network; outside the demo it is left out where no one looks, as in a log.
 func greet(w io.Writer, g greeting) {
 	best := g.links[0]
 	fmt.Fprintf(w, "\n  %s ist offen.\n\n", g.town)
@@ -48,7 +48,7 @@ func greet(w io.Writer, g greeting) {
 	if strings.Contains(best, "127.0.0.1") || strings.Contains(best, "[::1]") {
 		fmt.Fprint(w, "\n  Achtung: Diese Adresse gilt nur auf diesem Rechner. Bild und Ton brauchen eine Adresse im Netz,\n"+
 			"  denn Browser bauen keine Gespräche über 127.0.0.1 auf. Starten Sie mit --listen :8443.\n")
-	} else if code, err := qr.Encode(best+"/", qr.L); err == nil && onTerminal(w) {
+	} else if code, err := qr.Encode(best+"/", qr.L); err == nil && (len(g.demo) > 0 || onTerminal(w)) {
 		fmt.Fprint(w, "\n  Mit dem Telefon im selben Netz:\n\n")
 		printCode(w, code)
 	}
