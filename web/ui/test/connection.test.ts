@@ -87,6 +87,18 @@ describe('live connection', () => {
     expect(sockets.length).toBe(before + 1);
   });
 
+  test('in a talk no try is more than 2 s away', () => {
+    line.hurry = true;
+    for (const seconds of [1, 2, 2, 2]) {
+      const before = sockets.length;
+      last().breaks();
+      vi.advanceTimersByTime(seconds * 1000 - 1);
+      expect(sockets.length).toBe(before);
+      vi.advanceTimersByTime(1);
+      expect(sockets.length).toBe(before + 1);
+    }
+  });
+
   test('a socket that opens but says nothing does not start the delays anew', () => {
     last().breaks();
     vi.advanceTimersByTime(1000);

@@ -180,6 +180,7 @@ export class DeskPage {
 
   /** The answer is here before the view: show it, so that the next key meets the new state. */
   #called(visit: StaffVisit): void {
+    this.toast = null;
     this.#apply({ ...this.view, current: visit });
     this.announcer.now(m['desk.calling']({ name: visit.name }));
   }
@@ -242,6 +243,7 @@ export class DeskPage {
     this.view = view;
     const talking = view.current?.state === 'talking';
     if (before.current && before.current.id !== view.current?.id) this.talk.reset();
+    this.#connection.hurry = talking;
     this.media.setTalking(talking && !this.replaced);
     this.#arrived(before, view);
     if (view.current && !this.replaced) {

@@ -6,6 +6,6 @@ export function loadWords(o: Pick<OfficeView, 'waiting' | 'wait_minutes'>): stri
   const waiting = m['desk.load']({ waiting: o.waiting });
   if (o.wait_minutes === null) return o.waiting === 0 ? waiting : m['desk.load.unknown']({ waiting });
   const [low, high] = o.wait_minutes;
-  if (high <= 1) return waiting;
+  if (o.waiting === 0 || high <= 1) return waiting;
   return m['desk.load.wait']({ waiting, minutes: low < high && low > 0 ? `${low}–${high}` : String(high) });
 }

@@ -37,6 +37,8 @@ const silence = 25_000;
 /** A socket that does not open in this time is given up. */
 const patience = 10_000;
 const delays = [1_000, 2_000, 4_000, 8_000];
+/** During a talk nobody should sit before a dead picture for longer than this between two tries. */
+const hurriedDelay = 2_000;
 
 const browser: Surroundings = {
   open: (url) => new WebSocket(url) as unknown as Socket,
@@ -46,6 +48,8 @@ const browser: Surroundings = {
 };
 
 export class LiveConnection {
+  /** A talk runs: try more often. */
+  hurry = false;
   #socket: Socket | null = null;
   #state: LineState = 'connecting';
   #attempt = 0;
@@ -145,7 +149,8 @@ export class LiveConnection {
     if (this.#state === 'over') return;
     this.#release();
     this.#set('down');
-    const delay = delays[Math.min(this.#attempt, delays.length - 1)] ?? 8_000;
+    const patient = delays[Math.min(this.#attempt, delays.length - 1)] ?? 8_000;
+    const delay = this.hurry ? Math.min(patient, hurriedDelay) : patient;
     this.#attempt++;
     this.#retry = this.around.setTimeout(() => this.#connect(), delay);
   }

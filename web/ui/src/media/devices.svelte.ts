@@ -15,6 +15,8 @@ export class Devices {
   cameraOn = $state(true);
   microphones = $state.raw<MediaDeviceInfo[]>([]);
   cameras = $state.raw<MediaDeviceInfo[]>([]);
+  /** The system gives us silence or black for now: another call, a lid, a privacy key. */
+  taken = $state(false);
   /** Without a camera, by choice or need. */
   soundOnly = $state(false);
   /** A signing person needs a fine picture. */
@@ -22,9 +24,15 @@ export class Devices {
   #microphoneID: string | undefined;
   #cameraID: string | undefined;
   #asked: Promise<void> | null = null;
+  /** A track ended by itself: unplugged, or the phone was locked. It is wanted back. */
+  #lost = false;
 
   constructor(private readonly changed: () => void = () => undefined) {
-    navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.#list());
+    navigator.mediaDevices?.addEventListener?.('devicechange', () => {
+      void this.#list();
+      this.#recover();
+    });
+    document.addEventListener('visibilitychange', () => this.#recover());
   }
 
   /** What is really sent when a talk runs. */
@@ -102,6 +110,7 @@ export class Devices {
     this.microphone?.stop();
     this.camera?.stop();
     this.microphone = this.camera = null;
+    this.#lost = this.taken = false;
     if (this.readiness === 'ready' && this.fault === null) this.readiness = 'asleep';
     this.changed();
   }
@@ -137,8 +146,14 @@ export class Devices {
       if (device === 'microphone' && this.microphone === track) this.microphone = null;
       if (device === 'camera' && this.camera === track) this.camera = null;
       this.fault = 'none';
+      this.#lost = true;
       this.changed();
     };
+    const look = (): void => {
+      this.taken = [this.microphone, this.camera].some((t) => t?.muted === true);
+    };
+    track.onmute = track.onunmute = look;
+    look();
     this.#apply();
   }
 
@@ -146,6 +161,12 @@ export class Devices {
     if (this.microphone) this.microphone.enabled = this.microphoneOn;
     if (this.camera) this.camera.enabled = this.cameraOn;
     this.changed();
+  }
+
+  #recover(): void {
+    if (!this.#lost || document.visibilityState !== 'visible') return;
+    this.#lost = false;
+    void this.open();
   }
 
   async #list(): Promise<void> {

@@ -30,6 +30,8 @@ export class Media {
   screen = $state.raw<MediaStreamTrack | null>(null);
   seated = $state(false);
   up = $state(false);
+  /** It worked, and now it does not: said until it is back. */
+  broken = $state(false);
   word = $state<Word>('good');
   /** Own picture rests, so that the sound stays. */
   paused = $state(false);
@@ -93,6 +95,7 @@ export class Media {
     if (!talking) {
       this.stopScreen();
       this.otherSends = null;
+      this.broken = false;
       this.#judge.reset();
       this.#showWord();
     }
@@ -168,6 +171,7 @@ export class Media {
 
   #rise(up: boolean): void {
     this.up = up;
+    this.broken = !up;
     if (up) {
       clearInterval(this.#rejoining);
       // Only now the other side can see us: tell again what we send.
@@ -177,6 +181,7 @@ export class Media {
   }
 
   #rejoin(id: string): void {
+    if (this.up) this.broken = true;
     this.up = false;
     const again = (): void => void this.send({ t: 'rejoin', seat: id });
     clearInterval(this.#rejoining);

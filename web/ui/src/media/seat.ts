@@ -149,7 +149,10 @@ export class SeatMedia {
   /** The box repeated our seat after the line had dropped: what may have got lost goes out once more. */
   again(servers: IceServer[]): void {
     const config = configuration(servers);
-    for (const pc of [this.publish, this.receive]) if (pc.signalingState !== 'closed') pc.setConfiguration(config);
+    for (const pc of [this.publish, this.receive]) {
+      // Fresh relay credentials, where the browser can take them without a new connection.
+      if (pc.signalingState !== 'closed') pc.setConfiguration?.(config);
+    }
     if (this.#lost) this.events.send({ t: 'rejoin', seat: this.id });
     else if (!this.#answered && this.#offer) this.events.send(this.#offer);
   }

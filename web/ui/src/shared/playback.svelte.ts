@@ -4,6 +4,14 @@ class Playback {
   blocked = $state(false);
   #elements = new Set<HTMLMediaElement>();
 
+  constructor() {
+    // A phone stops what plays while it is locked.
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState !== 'visible') return;
+      for (const e of this.#elements) if (e.paused) void this.#start(e);
+    });
+  }
+
   /** Shows a track in an element; gives the way to stop, as a Svelte attachment does. */
   attach(element: HTMLMediaElement, track: MediaStreamTrack): () => void {
     element.srcObject = new MediaStream([track]);

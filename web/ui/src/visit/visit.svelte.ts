@@ -151,6 +151,7 @@ export class VisitPage {
       this.talk.reset();
       this.typing = false;
     }
+    this.#connection.hurry = talking;
     this.media.setTalking(talking && !this.replaced);
     if (this.over) {
       this.media.close();
