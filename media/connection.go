@@ -25,6 +25,9 @@ type connection struct {
 	quit  chan struct{} // closed first of all when the connection ends
 	rtcp  func([]rtcp.Packet) error
 
+	// Of the newest descriptions, for the port to ask for consent with. Owned by the room.
+	ufrag, theirUfrag, theirPassword string
+
 	mu      sync.Mutex
 	closing bool // guarded by mu
 	wg      sync.WaitGroup
@@ -128,7 +131,9 @@ func (c *connection) local(d webrtc.SessionDescription) (description, error) {
 	case <-time.After(gatherWithin):
 		return description{}, errors.New("set own description: the port gave no address")
 	}
-	return readDescription(d.SDP, maxLanes)
+	own, err := readDescription(d.SDP, maxLanes)
+	c.ufrag = own.ufrag
+	return own, err
 }
 
 // report sends RTCP. The library marshals and encrypts it and hands it to the port, which does not block.

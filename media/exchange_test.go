@@ -28,7 +28,12 @@ type camera struct {
 }
 
 func film(t testing.TB, to *source, codec string) *camera {
-	c := &camera{t: t, to: to, codec: codec, seq: 65000, ts: 4_000_000_000, every: 5 * time.Millisecond, stop: make(chan struct{})}
+	return filmFrom(t, to, codec, 0)
+}
+
+// filmFrom counts its packets from n, so that two cameras can be told apart.
+func filmFrom(t testing.TB, to *source, codec string, n uint32) *camera {
+	c := &camera{count: n, t: t, to: to, codec: codec, seq: 65000, ts: 4_000_000_000, every: 5 * time.Millisecond, stop: make(chan struct{})}
 	c.wg.Go(c.run)
 	t.Cleanup(c.end)
 	return c

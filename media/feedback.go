@@ -44,11 +44,10 @@ type feedback struct {
 	found   []uint64
 	scanned uint64 // numbers below have been looked at for losses
 
-	keyAsked   time.Time
-	reported   time.Time
-	lastTally  packetcache.Tally
-	counted    bool
-	cumulative uint64
+	keyAsked  time.Time
+	reported  time.Time
+	lastTally packetcache.Tally // of the report before
+	counted   bool              // there was one
 }
 
 // answer is the feedback goroutine; it ends with the connection or the stream.

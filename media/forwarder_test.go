@@ -3,7 +3,6 @@ package media
 import (
 	"encoding/binary"
 	"errors"
-	"strconv"
 	"testing"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v3"
 
-	"schalter/media/packetcache"
 	"schalter/media/rewrite"
 )
 
@@ -408,129 +406,5 @@ func TestParseRTP(t *testing.T) {
 		if ok != c.ok || ok && (string(v.payload) != c.payload || v.level(5) != c.level) {
 			t.Errorf("%s: %+v, %v, level %x", name, v, ok, v.level(5))
 		}
-	}
-}
-
-// FuzzRTP: we agree with the library about every packet that both take.
-func FuzzRTP(f *testing.F) {
-	f.Add(rtpPacket(1, 2, 100, 0x55, 0, []byte{1, 2, 3}))
-	f.Add(rtpPacket(1, 2, 100, 0x55, 9, []byte{1}))
-	f.Add([]byte("\x90\x64\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\xbe\xde\x00\x01\x00\x00\x00\x57\x07"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		v, ok := parseRTP(b)
-		var p rtp.Packet
-		if !ok {
-			return
-		}
-		v.level(5)
-		if err := p.Unmarshal(b); err != nil {
-			return
-		}
-		if p.SequenceNumber != v.seq || p.Timestamp != v.timestamp || p.SSRC != v.stream || p.PayloadType != v.payloadType ||
-			p.Marker != v.marker || string(p.Payload) != string(v.payload) {
-			t.Fatalf("%+v\n%+v", v, p)
-		}
-	})
-}
-
-// FuzzReceiver: nothing that a publisher can send brings a receiver or a sender down.
-func FuzzReceiver(f *testing.F) {
-	f.Add(byte(2), rtpPacket(1, 2, 100, 0, 0, []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xE7, 0x00}), uint16(3))
-	f.Add(byte(3), rtpPacket(1, 2, 100, 0, 0, []byte("\x78\x00\x02\x67\x42\x00\x02\x68\xce")), uint16(30000))
-	f.Add(byte(4), rtpPacket(1, 2, 100, 0, 0, []byte("\xac\x81\x02")), uint16(65535))
-	f.Fuzz(func(t *testing.T, kind byte, b []byte, jump uint16) {
-		if len(b) < 12 || len(b) > 1500 {
-			return
-		}
-		c := codec(kind%5) + opus
-		tr, r := testTrack(c, "a")
-		tap := &wireTap{}
-		s := subscribe(t, tr, tap)
-		w := newRepeater()
-		seq := binary.BigEndian.Uint16(b[2:])
-		b[1] = b[1]&0x80 | 100
-		for i := range uint16(5) {
-			binary.BigEndian.PutUint16(b[2:], seq+i*jump)
-			keyframeStarts(c, b[12:])
-			r.take(b)
-			s.repeat(w, 1000+i, time.Unix(int64(i), 0))
-		}
-		seen := map[uint16]string{}
-		for _, p := range tap.packets {
-			raw, err := p.Marshal()
-			if err != nil || p.Padding || len(p.Payload) > packetcache.MaxPayload {
-				t.Fatalf("%v %+v", err, p.Header)
-			}
-			if was, again := seen[p.SequenceNumber]; again && was != string(raw) {
-				t.Fatalf("two packets under one number:\n%x\n%x", was, raw)
-			}
-			seen[p.SequenceNumber] = string(raw)
-		}
-	})
-}
-
-// FuzzReports: nothing that a subscriber can report brings its sender down, or makes it send without end.
-func FuzzReports(f *testing.F) {
-	for _, p := range []rtcp.Packet{
-		&rtcp.TransportLayerNack{MediaSSRC: 4711, Nacks: []rtcp.NackPair{{PacketID: 1000, LostPackets: 0xFFFF}}},
-		&rtcp.PictureLossIndication{MediaSSRC: 4711},
-		&rtcp.FullIntraRequest{FIR: []rtcp.FIREntry{{SSRC: 4711}}},
-		&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: 4711, LastSenderReport: 7, Delay: 1 << 31}}},
-		&rtcp.TransportLayerCC{MediaSSRC: 4711, Header: rtcp.Header{Count: 15, Type: 205, Length: 4}},
-	} {
-		if b, err := p.Marshal(); err == nil {
-			f.Add(b)
-		}
-	}
-	tr, r := testTrack(vp8, "a")
-	out := &nowhere{}
-	s := subscribe(f, tr, out)
-	for i := range uint16(500) {
-		r.take(rtpPacket(i, uint32(i), 100, 0, 0, []byte{0x10, 0, 1}))
-	}
-	w := newRepeater()
-	now := time.Unix(1000, 0)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		now = now.Add(time.Millisecond)
-		before := out.n
-		s.heed(w, b, now)
-		if out.n-before > repeatBurst {
-			t.Fatalf("%d packets for one report", out.n-before)
-		}
-	})
-}
-
-func BenchmarkForwarder(b *testing.B) {
-	f := &forwarder{}
-	f.change(vp8)
-	p := vp8Packet(1<<16, 0, true, 1)
-	b.ReportAllocs()
-	for b.Loop() {
-		f.decide(p)
-		p.seq++
-		p.timestamp += 30
-	}
-}
-
-// BenchmarkFanOut is the whole way of a packet through our code, from the parsed datagram to the library's door.
-func BenchmarkFanOut(b *testing.B) {
-	for _, n := range []int{1, 10, 100} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			tr, r := testTrack(vp8, "a")
-			out := &nowhere{}
-			for range n {
-				subscribe(b, tr, out)
-			}
-			payload := append([]byte{0x90, 0x80, 0x80, 1, 0}, make([]byte, 1100)...)
-			wire := rtpPacket(0, 0, 100, 0, 0, payload)
-			var seq uint16
-			b.ReportAllocs()
-			for b.Loop() {
-				seq++
-				binary.BigEndian.PutUint16(wire[2:], seq)
-				r.take(wire)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/subscriber")
-		})
 	}
 }

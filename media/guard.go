@@ -36,8 +36,7 @@ type guard struct {
 	reports atomic.Int32
 	flooded func() // called once, when maxReports is exceeded
 
-	packets, octets atomic.Uint64 // received, of every kind
-	strangers       atomic.Uint64 // packets of streams that nobody named
+	strangers atomic.Uint64 // packets of streams that nobody named
 
 	mu      sync.Mutex
 	closed  bool               // guarded by mu
@@ -139,8 +138,6 @@ func (c guardedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		if err != nil {
 			return n, from, err
 		}
-		c.guard.packets.Add(1)
-		c.guard.octets.Add(uint64(n))
 		if c.guard.takes(b[:n]) {
 			return n, from, nil
 		}

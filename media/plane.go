@@ -141,9 +141,7 @@ func (p *Plane) enter(seat Seat) (*room, error) {
 
 // left forgets a seat, and ends its room when it was the last one.
 func (p *Plane) left(seat SeatID, r *room) {
-	if p.config.Relay != nil {
-		p.config.Relay.Revoke(string(seat))
-	}
+	p.revoke(seat)
 	p.events.forget(seat)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,6 +151,12 @@ func (p *Plane) left(seat SeatID, r *room) {
 	delete(p.seats, seat)
 	if p.filled[r]--; p.filled[r] == 0 {
 		p.endLocked(r)
+	}
+}
+
+func (p *Plane) revoke(seat SeatID) {
+	if p.config.Relay != nil {
+		p.config.Relay.Revoke(string(seat))
 	}
 }
 
@@ -180,9 +184,7 @@ func (p *Plane) roomFailed(r *room) {
 	p.mu.Unlock()
 	for _, id := range gone {
 		p.events.forget(id)
-		if p.config.Relay != nil {
-			p.config.Relay.Revoke(string(id))
-		}
+		p.revoke(id)
 	}
 	p.events.tell(Event{Kind: RoomEnded, Room: r.id})
 }
@@ -308,8 +310,12 @@ func (p *Plane) Close() error {
 	for r := range p.filled {
 		p.endLocked(r)
 	}
-	clear(p.seats)
+	seats := p.seats
+	p.seats = map[SeatID]*room{}
 	p.mu.Unlock()
+	for id := range seats {
+		p.revoke(id)
+	}
 	p.wg.Wait()
 	p.events.close()
 	return nil

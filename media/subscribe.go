@@ -172,6 +172,7 @@ func (p *peer) answered(text string) error {
 	if err := p.out.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: told.write()}); err != nil {
 		return fmt.Errorf("take answer: %w", err)
 	}
+	p.out.theirUfrag, p.out.theirPassword = d.ufrag, d.password
 	for i, l := range p.lanes[:len(d.sections)] {
 		if l.track != nil && p.offered[i].direction == "sendonly" {
 			l.sender.settle(agreed[i], d.sections[i].levels == levelID)

@@ -1,0 +1,131 @@
+package media_test
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v2"
+	"github.com/pion/logging"
+
+	"schalter/media"
+	"schalter/media/port"
+)
+
+// hall stands in for the house: it passes the plane's offers to the browsers and their answers back.
+type hall struct {
+	t     testing.TB
+	plane *media.Plane
+	wg    sync.WaitGroup
+
+	mu       sync.Mutex
+	browsers map[media.SeatID]*browser
+	told     []media.Event
+	bell     chan struct{} // closed and replaced at every event
+}
+
+// wire lets a test put something between the plane and the network.
+type wire func(net.PacketConn) net.PacketConn
+
+func newHall(t testing.TB, wires ...wire) *hall {
+	t.Helper()
+	return newHallWithLog(t, nil, wires...)
+}
+
+func newHallWithLog(t testing.TB, log *slog.Logger, wires ...wire) *hall {
+	t.Helper()
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	addresses := func() media.Addresses {
+		return media.Addresses{UDP: []netip.AddrPort{at}, TCP: []netip.AddrPort{at}}
+	}
+	if len(wires) == 0 {
+		mux, err := port.NewMux(port.MuxConfig{Conns: []*net.UDPConn{udp}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = mux.Close() })
+		return newHallAt(t, mux, addresses, log)
+	}
+	// The box's own port takes sockets alone. The library's takes anything that a test puts in between.
+	conn := net.PacketConn(udp)
+	for _, w := range wires {
+		conn = w(conn)
+	}
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel = logging.LogLevelDisabled
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: quiet.NewLogger("mux")})
+	t.Cleanup(func() { _ = mux.Close() })
+	return newHallAt(t, mux, addresses, log)
+}
+
+// newHallAt has the plane behind any port.
+func newHallAt(t testing.TB, mux media.UDPMux, addresses func() media.Addresses, log *slog.Logger) *hall {
+	t.Helper()
+	plane, err := media.New(media.Config{Mux: mux, Addresses: addresses, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hall{t: t, plane: plane, browsers: map[media.SeatID]*browser{}, bell: make(chan struct{})}
+	h.wg.Go(h.run)
+	t.Cleanup(func() {
+		h.mu.Lock()
+		for _, b := range h.browsers {
+			b.silence()
+		}
+		h.mu.Unlock()
+		if err := plane.Close(); err != nil {
+			t.Error(err)
+		}
+		h.wg.Wait()
+		for _, b := range h.browsers {
+			b.close()
+			close(b.offers)
+			b.wg.Wait()
+		}
+	})
+	return h
+}
+
+func (h *hall) run() {
+	for e := range h.plane.Events() {
+		h.mu.Lock()
+		b := h.browsers[e.Seat]
+		h.told = append(h.told, e)
+		close(h.bell)
+		h.bell = make(chan struct{})
+		h.mu.Unlock()
+		if e.Kind == media.Subscribe && b != nil && !b.silent {
+			b.offers <- *e.Subscribe // the plane has one offer out at most
+		}
+	}
+}
+
+// event waits for an event.
+func (h *hall) event(kind media.EventKind, seat media.SeatID) media.Event {
+	h.t.Helper()
+	deadline := time.After(patience)
+	seen := 0
+	for {
+		h.mu.Lock()
+		for ; seen < len(h.told); seen++ {
+			if e := h.told[seen]; e.Kind == kind && e.Seat == seat {
+				h.mu.Unlock()
+				return e
+			}
+		}
+		bell := h.bell
+		h.mu.Unlock()
+		select {
+		case <-bell:
+		case <-deadline:
+			h.t.Fatalf("no event %s for %q", kind, seat)
+		}
+	}
+}
