@@ -95,9 +95,9 @@ func bindHint(err error, port string) error {
 	n, _ := strconv.Atoi(port)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("Anschluss %s ist schon belegt, von einem anderen Programm oder einer zweiten Box; mit --listen lässt sich ein anderer wählen: %w", port, err)
+		return fmt.Errorf("der Anschluss %s ist schon belegt, von einem anderen Programm oder einer zweiten Box; mit --listen lässt sich ein anderer wählen: %w", port, err)
 	case errors.Is(err, syscall.EACCES) && n < 1024:
-		return fmt.Errorf("Anschluss %s darf nur systemd öffnen: Benutzen Sie schalterd.socket oder --listen :8443: %w", port, err)
+		return fmt.Errorf("der Anschluss %s darf nur systemd öffnen: Benutzen Sie schalterd.socket oder --listen :8443: %w", port, err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("diese Adresse hat der Rechner nicht; lassen Sie in --listen den Teil vor dem Doppelpunkt weg: %w", err)
 	}
