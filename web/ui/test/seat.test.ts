@@ -1,0 +1,230 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { SubscribeMessage, ToBox } from '../src/live/messages';
+import { SeatMedia, type RemoteTrack } from '../src/media/seat';
+
+// The browser's side of WebRTC, as far as a seat touches it. Real connections are tested in web/e2e.
+class FakeSender {
+  replaced: (string | null)[] = [];
+  track: unknown;
+  constructor(track: unknown) {
+    this.track = track;
+  }
+  async replaceTrack(track: { id: string } | null): Promise<void> {
+    await Promise.resolve();
+    this.track = track;
+    this.replaced.push(track?.id ?? null);
+  }
+}
+interface FakeTransceiver {
+  mid: string | null;
+  sender: FakeSender;
+  receiver: { track: { id: string } };
+  init: RTCRtpTransceiverInit;
+}
+class FakePeer {
+  static all: FakePeer[] = [];
+  static refuse = false;
+  connectionState = 'new';
+  signalingState = 'stable';
+  onconnectionstatechange: (() => void) | null = null;
+  transceivers: FakeTransceiver[] = [];
+  candidates: unknown[] = [];
+  remote: string[] = [];
+  localDescription: { sdp: string } | null = null;
+  constructor() {
+    FakePeer.all.push(this);
+  }
+  addTransceiver(track: unknown, init: RTCRtpTransceiverInit): FakeTransceiver {
+    const t = { mid: null, sender: new FakeSender(typeof track === 'string' ? null : track), receiver: { track: { id: '' } }, init };
+    this.transceivers.push(t);
+    return t;
+  }
+  getTransceivers(): FakeTransceiver[] {
+    return this.transceivers;
+  }
+  async createOffer(): Promise<object> {
+    return { type: 'offer', sdp: 'our offer' };
+  }
+  async createAnswer(): Promise<object> {
+    return { type: 'answer', sdp: `answer to ${this.remote[this.remote.length - 1]}` };
+  }
+  async setLocalDescription(d: { sdp: string }): Promise<void> {
+    this.transceivers.forEach((t, i) => (t.mid = String(i)));
+    this.localDescription = d;
+  }
+  async setRemoteDescription(d: { type: string; sdp: string }): Promise<void> {
+    if (FakePeer.refuse) throw new Error('refused');
+    this.remote.push(d.sdp);
+    if (d.type === 'offer') {
+      this.transceivers = ['0', '1'].map((mid) => ({ mid, sender: new FakeSender(null), receiver: { track: { id: `in ${mid}` } }, init: {} }));
+    }
+  }
+  async addIceCandidate(c: unknown): Promise<void> {
+    this.candidates.push(c);
+  }
+  setConfiguration(): void {}
+  close(): void {
+    this.signalingState = 'closed';
+  }
+  becomes(state: string): void {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}
+
+let sent: ToBox[];
+let remote: RemoteTrack[][];
+let ups: boolean[];
+let losses: number;
+let seat: SeatMedia;
+const publishing = (): FakePeer => FakePeer.all[0] as FakePeer;
+const receiving = (): FakePeer => FakePeer.all[1] as FakePeer;
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+const offer = (revision: number, late: string[] = []): SubscribeMessage => ({
+  t: 'subscribe', seat: 's', revision, sdp: `offer ${revision}`, late,
+  tracks: [{ mid: '1', seat: 'other', source: 'camera' }, { mid: '9', seat: 'other', source: 'screen' }],
+});
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  vi.stubGlobal('RTCPeerConnection', FakePeer);
+  vi.stubGlobal('RTCRtpReceiver', {});
+  FakePeer.all = [];
+  FakePeer.refuse = false;
+  sent = [];
+  remote = [];
+  ups = [];
+  losses = 0;
+  seat = new SeatMedia('s', [], {
+    send: (m) => sent.push(m) > 0,
+    remote: (tracks) => remote.push(tracks),
+    up: (up) => ups.push(up),
+    lost: () => losses++,
+  });
+  await seat.begin({});
+});
+afterEach(() => {
+  seat.close();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe('publishing', () => {
+  test('offers microphone, camera and screen at once, without waiting for candidates', () => {
+    expect(sent).toEqual([{ t: 'publish', seat: 's', sdp: 'our offer', sources: { 0: 'microphone', 1: 'camera', 2: 'screen' } }]);
+    expect(publishing().transceivers.map((t) => t.init.direction)).toEqual(['sendonly', 'sendonly', 'sendonly']);
+    expect(publishing().transceivers[1]?.init.sendEncodings).toEqual([{ maxBitrate: 1_200_000 }]);
+  });
+  test('the late candidates are taken only when there is no connection after 1.5 s', async () => {
+    seat.published({ t: 'published', seat: 's', sdp: 'answer', late: ['candidate:1 tcp'] });
+    await vi.advanceTimersByTimeAsync(1499);
+    expect(publishing().candidates).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(publishing().candidates).toEqual([{ candidate: 'candidate:1 tcp', sdpMid: '0', sdpMLineIndex: 0 }]);
+  });
+  test('and not when it came up meanwhile', async () => {
+    seat.published({ t: 'published', seat: 's', sdp: 'answer', late: ['candidate:1 tcp'] });
+    await settle();
+    publishing().becomes('connected');
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(publishing().candidates).toEqual([]);
+  });
+  test('a second answer is ignored', async () => {
+    seat.published({ t: 'published', seat: 's', sdp: 'one', late: [] });
+    seat.published({ t: 'published', seat: 's', sdp: 'two', late: [] });
+    await settle();
+    expect(publishing().remote).toEqual(['one']);
+  });
+  test('of several wishes for a sender the last one wins', async () => {
+    const track = { id: 't' } as MediaStreamTrack;
+    seat.put('camera', track);
+    seat.put('camera', null);
+    seat.put('camera', track);
+    await settle();
+    expect(publishing().transceivers[1]?.sender.track).toBe(track);
+    seat.put('camera', null);
+    await settle();
+    expect(publishing().transceivers[1]?.sender.track).toBeNull();
+  });
+});
+
+describe('receiving', () => {
+  test('answers in order and maps tracks by mid; a mid that is not there is left out', async () => {
+    seat.subscribe(offer(1));
+    seat.subscribe(offer(2));
+    await settle();
+    expect(sent.slice(1)).toEqual([
+      { t: 'subscribed', seat: 's', revision: 1, sdp: 'answer to offer 1' },
+      { t: 'subscribed', seat: 's', revision: 2, sdp: 'answer to offer 2' },
+    ]);
+    expect(remote[1]).toEqual([{ seat: 'other', source: 'camera', track: { id: 'in 1' } }]);
+  });
+  test('a stale revision is dropped, the same one gets the same answer again', async () => {
+    seat.subscribe(offer(3));
+    await settle();
+    seat.subscribe(offer(2));
+    await settle();
+    expect(receiving().remote).toEqual(['offer 3']);
+    seat.subscribe(offer(3));
+    await settle();
+    expect(receiving().remote).toEqual(['offer 3']);
+    expect(sent.filter((m) => m.t === 'subscribed').length).toBe(2);
+  });
+  test('it is up when both connections in use are', async () => {
+    publishing().becomes('connected');
+    expect(seat.up).toBe(true);
+    seat.subscribe(offer(1));
+    await settle();
+    expect(seat.up).toBe(false);
+    receiving().becomes('connected');
+    expect(seat.up).toBe(true);
+    expect(ups).toEqual([true, true]);
+  });
+});
+
+describe('losing', () => {
+  test('no connection in 10 s, said once', async () => {
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(losses).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(losses).toBe(1);
+    publishing().becomes('failed');
+    expect(losses).toBe(1);
+  });
+  test('three seconds of disconnection are forgiven', async () => {
+    publishing().becomes('connected');
+    publishing().becomes('disconnected');
+    await vi.advanceTimersByTimeAsync(2_999);
+    publishing().becomes('connected');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(losses).toBe(0);
+    publishing().becomes('disconnected');
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(losses).toBe(1);
+  });
+  test('a description that the browser refuses', async () => {
+    FakePeer.refuse = true;
+    seat.subscribe(offer(1));
+    await settle();
+    expect(losses).toBe(1);
+    expect(sent.length).toBe(1);
+  });
+  test('when the seat is repeated: an unanswered offer goes out again, a lost seat asks for a new one', async () => {
+    seat.again([]);
+    expect(sent.map((m) => m.t)).toEqual(['publish', 'publish']);
+    seat.published({ t: 'published', seat: 's', sdp: 'answer', late: [] });
+    await settle();
+    seat.again([]);
+    expect(sent.length).toBe(2);
+    publishing().becomes('failed');
+    seat.again([]);
+    expect(sent[2]).toEqual({ t: 'rejoin', seat: 's' });
+  });
+  test('a closed seat is silent', async () => {
+    seat.close();
+    seat.subscribe(offer(1));
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(losses).toBe(0);
+    expect(sent.length).toBe(1);
+  });
+});
