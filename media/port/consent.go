@@ -14,8 +14,9 @@ const (
 	consentTime  = 30 * time.Second       // RFC 7675 section 5.1
 	consentAgain = 5 * time.Second        // between our checks while packets flow, likewise
 	consentFirst = 500 * time.Millisecond // between our checks of an address that has not answered yet
-	// dtlsCredit lets the cookie of a DTLS handshake out before the address has answered: it may overtake the answer.
-	dtlsCredit = 256 // bytes
+	// firstCredit lets the agent's own check and the cookie of a DTLS handshake out before the address has answered: both
+	// may overtake the answer. Without its check the agent takes no nomination, and the browser's next is 5 s away.
+	firstCredit = 640 // bytes
 )
 
 // credentials are what the other side of a peer signs its answers with.
@@ -56,8 +57,8 @@ func (r *remote) allowed(b []byte) bool {
 			pause = consentAgain
 		}
 		r.ask(theirs, r.route.Load(), pause)
-		if last == 0 && classify(b) == dtlsPacket {
-			return r.credit.Add(int64(len(b))) <= dtlsCredit
+		if last == 0 && classify(b) != mediaPacket {
+			return r.credit.Add(int64(len(b))) <= firstCredit
 		}
 	}
 	return fresh

@@ -118,8 +118,8 @@ func TestConsentIsAskedFor(t *testing.T) {
 	}
 
 	var checks [][]byte
-	// Before the address has answered only the cookie of a handshake goes out, and not without end.
-	if c.passes(q, remote, rtp(10), &checks) || c.passes(q, remote, dtls(300), &checks) {
+	// Before the address has answered only the agent's check and the cookie of a handshake go out, and not without end.
+	if c.passes(q, remote, rtp(10), &checks) || c.passes(q, remote, dtls(700), &checks) {
 		t.Error("packets leave without consent")
 	}
 	m2, at2, _ := muxAt(t)
@@ -131,7 +131,8 @@ func TestConsentIsAskedFor(t *testing.T) {
 	_, _ = q2.WriteTo(success(id2, "password"), remote2)
 	c2.receive(5 * time.Second)
 	c2.receive(5 * time.Second)
-	if !c2.passes(q2, remote2, dtls(100), &checks) || c2.passes(q2, remote2, dtls(200), &checks) {
+	agents := binding([12]byte{77}, "theirs:ours", "their password", false)
+	if !c2.passes(q2, remote2, agents, &checks) || !c2.passes(q2, remote2, dtls(100), &checks) || c2.passes(q2, remote2, dtls(500), &checks) {
 		t.Error("the credit is not what it should be")
 	}
 

@@ -10,7 +10,7 @@ const pairs = [['chromium', 'chromium'], ['firefox', 'firefox'], ['chromium', 'f
 const ways = [
   {name: 'UDP', expect: /(host|prflx|srflx)\/udp>udp/, relayOnly: false, block: false},
   {name: 'ICE-TCP (UDP blocked)', expect: /\/tcp>tcp/, relayOnly: false, block: true, direct: true},
-  {name: 'relay only over TURN/TLS', expect: /relay\/udp\/tls>udp/, relayOnly: true, block: false},
+  {name: 'relay only over TURN/TLS', expect: /(relay|prflx)\/udp\/tls>udp/, relayOnly: true, block: false},
 ];
 
 export default async function talk({report, open, peopleNS, shots}) {
@@ -18,7 +18,7 @@ export default async function talk({report, open, peopleNS, shots}) {
   const accepts = [];
   const only = process.env.LAB_WAYS ? new RegExp(process.env.LAB_WAYS) : /./;
   for (const way of ways.filter((w) => only.test(w.name))) {
-    for (const [a, b] of pairs) {
+    for (const [a, b] of pairs.filter((p) => !process.env.LAB_PAIR || process.env.LAB_PAIR === p.join('-'))) {
       await report.story(`${way.name}: ${a} citizen with ${b} clerk`, async () => {
         tidy(peopleNS, ['weber']);
         if (way.block) blockUDP(peopleNS);
