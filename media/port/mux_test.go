@@ -383,30 +383,30 @@ func TestAddressesOfOneUfragAreBounded(t *testing.T) {
 func TestQueueDropsMediaFirst(t *testing.T) {
 	m, p := newMux(t, "127.0.0.1:0")
 	q := queue(t, m, "ours", "127.0.0.1")
-	r, err := m.Attach(func([]byte) error { return nil })
+	r, err := m.Attach(func([]byte, netip.AddrPort) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	id := [12]byte{1}
-	r.Deliver(binding(id, "ours:them", "password", true))
+	r.Deliver(binding(id, "ours:them", "password", true), netip.AddrPort{})
 	_, from := got(t, q)
 	if _, err := q.WriteTo(success(id, "password"), from); err != nil {
 		t.Fatal(err)
 	}
 	for range port.QueueSize {
-		r.Deliver(rtp(10))
+		r.Deliver(rtp(10), netip.AddrPort{})
 	}
 	if s := m.Stats(); s.Overflow != port.QueueSize-port.QueueMedia {
 		t.Errorf("%d packets of media dropped", s.Overflow)
 	}
 	for range port.QueueSize - port.QueueMedia {
-		r.Deliver(dtls(20))
+		r.Deliver(dtls(20), netip.AddrPort{})
 	}
 	if s := m.Stats(); s.Overflow != port.QueueSize-port.QueueMedia {
 		t.Errorf("%d packets dropped, the handshake's among them", s.Overflow)
 	}
-	r.Deliver(dtls(20))
+	r.Deliver(dtls(20), netip.AddrPort{})
 	if s := m.Stats(); s.Overflow != port.QueueSize-port.QueueMedia+1 {
 		t.Errorf("%d packets dropped, want one more", s.Overflow)
 	}

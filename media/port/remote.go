@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// path is how packets reach a real remote: the socket its packets came to, and the control message that makes replies
-// leave from the address they came to. Immutable.
+// path is how packets reach a remote: the socket its packets came to, and the control message that makes replies leave
+// from the address they came to; for a virtual one that address alone. Immutable.
 type path struct {
 	socket *socket
 	to     netip.AddrPort // with zone
 	oob    [oobSize]byte
 	oobLen int
+	at     netip.AddrPort
 }
 
 // remote is an address as seen by one conn. An address known to several conns has a remote in each; at most one of them
@@ -51,6 +52,7 @@ type check struct {
 type source struct {
 	key     netip.AddrPort
 	virtual *Remote
+	at      netip.AddrPort // where a virtual remote sent it
 	socket  *socket
 	from    netip.AddrPort // with zone
 	local   localAddr
@@ -58,7 +60,7 @@ type source struct {
 
 func (s *source) newPath() *path {
 	if s.virtual != nil {
-		return nil
+		return &path{at: s.at}
 	}
 	p := &path{socket: s.socket, to: s.from}
 	p.oobLen = s.socket.putLocal(p.oob[:], s.local)
@@ -67,12 +69,12 @@ func (s *source) newPath() *path {
 
 // samePath tells whether packets of this source already take p.
 func (s *source) samePath(p *path) bool {
-	if s.virtual != nil {
-		return true
+	if p == nil || s.virtual != nil {
+		return p != nil && p.at == s.at
 	}
 	var oob [oobSize]byte
 	n := s.socket.putLocal(oob[:], s.local)
-	return p != nil && p.socket == s.socket && p.to == s.from && p.oobLen == n && p.oob == oob
+	return p.socket == s.socket && p.to == s.from && p.oobLen == n && p.oob == oob
 }
 
 // asked notes a Binding request, so that its answer leaves from the address it came to: the same remote may check
@@ -151,7 +153,7 @@ func (r *remote) send(b []byte, p *path) {
 	var err error
 	switch {
 	case r.virtual != nil:
-		err = r.virtual.forward(b)
+		err = r.virtual.forward(b, p)
 	case p != nil:
 		err = p.socket.send(b, p)
 	}
@@ -257,8 +259,7 @@ func (m *Mux) alive(ufrag []byte) bool {
 type Remote struct {
 	mux    *Mux
 	key    netip.AddrPort
-	addr   *net.UDPAddr
-	send   func([]byte) error
+	send   func([]byte, netip.AddrPort) error
 	closed atomic.Bool
 }
 
@@ -270,8 +271,8 @@ const errFull fault = "queue full"
 func Full() error { return errFull }
 
 // Attach makes a virtual remote. The mux calls send for each packet to it, from many goroutines; send must not block
-// and must not keep the packet.
-func (m *Mux) Attach(send func(packet []byte) error) (*Remote, error) {
+// and must not keep the packet. From is the address at which the remote had asked the peer, see Deliver.
+func (m *Mux) Attach(send func(packet []byte, from netip.AddrPort) error) (*Remote, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -282,7 +283,7 @@ func (m *Mux) Attach(send func(packet []byte) error) (*Remote, error) {
 		return nil, errors.New("attach: too many remotes")
 	}
 	key := m.nextAddressLocked()
-	r := &Remote{mux: m, key: key, addr: net.UDPAddrFromAddrPort(key), send: send}
+	r := &Remote{mux: m, key: key, send: send}
 	m.virtual[key] = r
 	return r, nil
 }
@@ -321,9 +322,9 @@ func reserved(a netip.Addr) bool {
 // Addr is the address by which the peers behind the mux know this remote.
 func (r *Remote) Addr() *net.UDPAddr { return net.UDPAddrFromAddrPort(r.key) }
 
-// Deliver hands in a packet that came from this remote. It goes the way of any datagram, checks included. The packet is
-// copied.
-func (r *Remote) Deliver(b []byte) {
+// Deliver hands in a packet that came from this remote, sent to an address of the port; the zero value when there is but
+// one. It goes the way of any datagram, checks included. The packet is copied.
+func (r *Remote) Deliver(b []byte, to netip.AddrPort) {
 	m := r.mux
 	if r.closed.Load() || len(b) >= packetSize {
 		m.count.malformed.Add(1)
@@ -331,17 +332,21 @@ func (r *Remote) Deliver(b []byte) {
 	}
 	p := m.take()
 	p.n = copy(p.buf[:], b)
-	s := source{key: r.key, virtual: r}
+	s := source{key: r.key, virtual: r, at: to}
 	if !m.arrive(p, &s) {
 		m.release(p)
 	}
 }
 
-func (r *Remote) forward(b []byte) error {
+func (r *Remote) forward(b []byte, p *path) error {
 	if r.closed.Load() {
 		return net.ErrClosed
 	}
-	return r.send(b)
+	var from netip.AddrPort
+	if p != nil {
+		from = p.at
+	}
+	return r.send(b, from)
 }
 
 // Close forgets the remote. Send is not called any more, except by calls that have begun.

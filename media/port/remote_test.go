@@ -18,7 +18,7 @@ func TestVirtualRemoteLooksLikeAnAddress(t *testing.T) {
 	seen := make(map[string]bool)
 	var remotes []*port.Remote
 	for range 100 {
-		r, err := m.Attach(func(b []byte) error {
+		r, err := m.Attach(func(b []byte, _ netip.AddrPort) error {
 			mu.Lock()
 			defer mu.Unlock()
 			sent = append(sent, bytes.Clone(b))
@@ -34,9 +34,9 @@ func TestVirtualRemoteLooksLikeAnAddress(t *testing.T) {
 		remotes = append(remotes, r)
 	}
 	r := remotes[50]
-	r.Deliver(rtp(10)) // a stranger still
+	r.Deliver(rtp(10), netip.AddrPort{}) // a stranger still
 	id := [12]byte{1}
-	r.Deliver(binding(id, "ours:them", "password", true))
+	r.Deliver(binding(id, "ours:them", "password", true), netip.AddrPort{})
 	b, from := got(t, q)
 	if !bytes.Equal(b[8:20], id[:]) || from.String() != r.Addr().String() {
 		t.Fatalf("got %x from %v", b, from)
@@ -54,7 +54,7 @@ func TestVirtualRemoteLooksLikeAnAddress(t *testing.T) {
 	if _, err := q.WriteTo(rtp(10), from); err != nil {
 		t.Fatal(err)
 	}
-	r.Deliver(binding(id, "ours:them", "password", true))
+	r.Deliver(binding(id, "ours:them", "password", true), netip.AddrPort{})
 	if s := m.Stats(); len(sent) != 2 || s.Unasked != 1 || s.Remotes != 99 || s.Failed != 0 {
 		t.Errorf("after the end: %d sent, %+v", len(sent), s)
 	}
@@ -77,7 +77,7 @@ func TestRealDatagramCannotBeAVirtualRemote(t *testing.T) {
 func TestReadPathAllocatesNothing(t *testing.T) {
 	m, _ := newMux(t, "127.0.0.1:0")
 	q := queue(t, m, "ours", "127.0.0.1")
-	r, err := m.Attach(func([]byte) error { return nil })
+	r, err := m.Attach(func([]byte, netip.AddrPort) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +85,14 @@ func TestReadPathAllocatesNothing(t *testing.T) {
 	id := [12]byte{1}
 	check, answer, media := binding(id, "ours:them", "password", true), success(id, "password"), rtp(1200)
 	buf := make([]byte, 2048)
-	r.Deliver(check)
+	r.Deliver(check, netip.AddrPort{})
 	_, from, err := q.ReadFrom(buf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	step := func(in, out []byte) func() {
 		return func() {
-			r.Deliver(in)
+			r.Deliver(in, netip.AddrPort{})
 			if _, _, err := q.ReadFrom(buf); err != nil {
 				panic(err)
 			}
@@ -145,17 +145,17 @@ func FuzzDatagram(f *testing.F) {
 	m, _ := newMux(f, "127.0.0.1:0")
 	q := queue(f, m, "ours", "127.0.0.1")
 	sent := 0
-	r, err := m.Attach(func([]byte) error { sent++; return nil })
+	r, err := m.Attach(func([]byte, netip.AddrPort) error { sent++; return nil })
 	if err != nil {
 		f.Fatal(err)
 	}
 	id := [12]byte{1}
-	r.Deliver(binding(id, "ours:them", "password", true))
+	r.Deliver(binding(id, "ours:them", "password", true), netip.AddrPort{})
 	_, from := got(f, q)
 	if _, err := q.WriteTo(success(id, "password"), from); err != nil {
 		f.Fatal(err)
 	}
-	unknown, err := m.Attach(func([]byte) error { panic("a stranger was answered") })
+	unknown, err := m.Attach(func([]byte, netip.AddrPort) error { panic("a stranger was answered") })
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -165,9 +165,9 @@ func FuzzDatagram(f *testing.F) {
 		if bytes.Equal(b, last) {
 			return
 		}
-		unknown.Deliver(b)
-		r.Deliver(b)
-		r.Deliver(last)
+		unknown.Deliver(b, netip.AddrPort{})
+		r.Deliver(b, netip.AddrPort{})
+		r.Deliver(last, netip.AddrPort{})
 		// Whatever reaches the agent is a datagram of ours, and STUN among it well-formed.
 		for {
 			n, _, err := q.ReadFrom(buf)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -72,7 +73,7 @@ func (m *Mux) serveStream(s *stream) error {
 		m.count.strangers.Add(1)
 		return errFirstFrame
 	}
-	r, err := m.Attach(s.push)
+	r, err := m.Attach(func(b []byte, _ netip.AddrPort) error { return s.push(b) })
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (m *Mux) serveStream(s *stream) error {
 	defer s.end()
 	defer r.Close()
 	for {
-		r.Deliver(b)
+		r.Deliver(b, netip.AddrPort{})
 		if b, err = s.receive(buf[:], streamIdle); err != nil {
 			return err
 		}

@@ -177,17 +177,20 @@ func (c *connection) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, 
 	if c.closing || c.pipe != nil || c.signed == "" {
 		return nil, nil, errNoSeat
 	}
-	relayed, err := c.relay.reserve(c)
-	if err != nil {
+	if err := c.relay.reserve(c); err != nil {
 		c.relay.count.quota.Add(1)
 		return nil, nil, err
 	}
-	c.holder = c.signed
+	p, err := newPipe(c)
+	if err != nil {
+		c.relay.free(c, c.signed)
+		return nil, nil, err
+	}
+	c.holder, c.pipe = c.signed, p
 	c.heard.Store(c.relay.cfg.Now().UnixNano())
-	c.pipe = newPipe(c, relayed)
 	c.timer.Stop()
 	c.relay.count.allocated.Add(1)
-	return c.pipe, relayed, nil
+	return p, p.LocalAddr(), nil
 }
 
 // released is called once by the pipe when the allocation has ended.
@@ -221,13 +224,13 @@ func (c *connection) permitted(_ net.Addr, ip net.IP) bool {
 	return false
 }
 
-// reserve counts an allocation against the limits and gives its relayed address. c.mu is held, c.signed is the seat.
-func (r *Relay) reserve(c *connection) (*net.UDPAddr, error) {
+// reserve counts an allocation against the limits. c.mu is held, c.signed is the seat.
+func (r *Relay) reserve(c *connection) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.seats[c.signed]
 	if s == nil || r.closed {
-		return nil, errNoSeat
+		return errNoSeat
 	}
 	n := 0
 	var quietest *connection
@@ -243,18 +246,18 @@ func (r *Relay) reserve(c *connection) (*net.UDPAddr, error) {
 	}
 	if n >= r.cfg.PerSeat {
 		if quietest == nil {
-			return nil, errQuota
+			return errQuota
 		}
 		// It frees its place by itself; the seat is over its limit only until then.
 		delete(s.connections, quietest)
 		r.wg.Go(quietest.close)
 	}
 	if r.networks[c.network] >= r.cfg.PerNetwork {
-		return nil, errQuota
+		return errQuota
 	}
 	r.networks[c.network]++
 	s.connections[c] = true
-	return r.nextLocked(), nil
+	return nil
 }
 
 func (r *Relay) free(c *connection, id string) {
@@ -266,12 +269,4 @@ func (r *Relay) free(c *connection, id string) {
 	if r.networks[c.network]--; r.networks[c.network] <= 0 {
 		delete(r.networks, c.network)
 	}
-}
-
-// nextLocked makes up the relayed address that the browser is told: from 198.51.100.0/24 (RFC 5737, documentation), which
-// Chromium and Firefox take. It only has to differ from the browser's other candidates.
-func (r *Relay) nextLocked() *net.UDPAddr {
-	r.serial++
-	const ports = 64512 // 1024 to 65535
-	return &net.UDPAddr{IP: net.IPv4(198, 51, 100, byte(1+r.serial/ports%254)).To4(), Port: int(1024 + r.serial%ports)}
 }

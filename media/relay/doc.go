@@ -5,9 +5,9 @@
 //
 //	browser ─ TLS or TCP ─ port.Listener (strict parse) ─ turn ─ pipe ─ port.Remote ─ Mux ─ SFU
 //
-// There is no relay socket. An allocation is a pipe in memory; for each address of the SFU that the browser talks to the
-// pipe has its own remote in the mux, so that the SFU's answers carry the address that the browser asked. Whatever goes
-// to any other address ends in the pipe and is counted: the relay cannot be open, it has nowhere to go.
+// There is no relay socket. An allocation is a pipe in memory with a remote of its own in the mux, whose made-up address
+// is the relayed address that the browser is told. The SFU's answers carry the address that the browser had asked.
+// Whatever goes to any other address ends in the pipe and is counted: the relay cannot be open, it has nowhere to go.
 //
 // # Credentials
 //

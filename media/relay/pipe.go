@@ -19,8 +19,8 @@ const (
 
 // pipe is the relay "socket" of an allocation.
 type pipe struct {
-	conn    *connection
-	relayed *net.UDPAddr
+	conn   *connection
+	remote *port.Remote
 
 	peers atomic.Pointer[[]*peer] // replaced, never changed, under mu
 
@@ -38,17 +38,20 @@ type parcel struct {
 	b    []byte
 }
 
-// peer is one address of the SFU with this allocation's remote for it.
+// peer is one address of the SFU that the browser has talked to.
 type peer struct {
-	key    netip.AddrPort
-	addr   *net.UDPAddr
-	remote *port.Remote
+	key  netip.AddrPort
+	addr *net.UDPAddr // for the library; shared, never written
 }
 
-func newPipe(c *connection, relayed *net.UDPAddr) *pipe {
-	p := &pipe{conn: c, relayed: relayed}
+func newPipe(c *connection) (*pipe, error) {
+	p := &pipe{conn: c}
 	p.some.L = &p.mu
-	return p
+	var err error
+	if p.remote, err = c.relay.cfg.Attach(p.push); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // WriteTo takes a packet of the browser to the SFU, or drops it: dropping is no error, lest the library writes a line for
@@ -68,18 +71,14 @@ func (p *pipe) WriteTo(b []byte, to net.Addr) (int, error) {
 	}
 	p.conn.heard.Store(r.cfg.Now().UnixNano())
 	r.count.inbound.Add(1)
-	peer.remote.Deliver(b)
+	p.remote.Deliver(b, peer.key)
 	return len(b), nil
 }
 
-// peer finds the remote for an address of the SFU, or makes it. Nil: not an address of the SFU, or too many.
+// peer finds the address of the SFU that a packet is for. Nil: not one, or too many.
 func (p *pipe) peer(key netip.AddrPort) *peer {
-	if all := p.peers.Load(); all != nil {
-		for _, q := range *all {
-			if q.key == key {
-				return q
-			}
-		}
+	if q := p.known(key); q != nil {
+		return q
 	}
 	if !p.conn.relay.advertised(key) {
 		return nil
@@ -90,18 +89,24 @@ func (p *pipe) peer(key netip.AddrPort) *peer {
 	if old := p.peers.Load(); old != nil {
 		all = *old
 	}
-	if p.closed || len(all) >= pipePeers {
+	if len(all) >= pipePeers {
 		return nil
 	}
 	q := &peer{key: key, addr: net.UDPAddrFromAddrPort(key)}
-	remote, err := p.conn.relay.cfg.Attach(func(b []byte) error { return p.push(b, q.addr) })
-	if err != nil {
-		return nil
-	}
-	q.remote = remote
 	grown := append(append(make([]*peer, 0, len(all)+1), all...), q)
 	p.peers.Store(&grown)
 	return q
+}
+
+func (p *pipe) known(key netip.AddrPort) *peer {
+	if all := p.peers.Load(); all != nil {
+		for _, q := range *all {
+			if q.key == key {
+				return q
+			}
+		}
+	}
+	return nil
 }
 
 func (r *Relay) advertised(key netip.AddrPort) bool {
@@ -113,9 +118,11 @@ func (r *Relay) advertised(key netip.AddrPort) bool {
 	return false
 }
 
-// push queues a packet of the SFU for the browser, or drops it by the queue's rule.
-func (p *pipe) push(b []byte, from *net.UDPAddr) error {
-	if len(b) > pipeMTU {
+// push queues a packet of the SFU for the browser, or drops it by the queue's rule. It comes from the address that the
+// browser had asked.
+func (p *pipe) push(b []byte, from netip.AddrPort) error {
+	peer := p.known(from)
+	if peer == nil || len(b) > pipeMTU {
 		return p.full()
 	}
 	limit := pipeSize
@@ -133,7 +140,7 @@ func (p *pipe) push(b []byte, from *net.UDPAddr) error {
 	}
 	slot := &p.ring[(p.head+p.length)%pipeSize]
 	slot.b = append(slot.b[:0], b...)
-	slot.from = from
+	slot.from = peer.addr
 	p.length++
 	p.mu.Unlock()
 	p.some.Signal()
@@ -171,21 +178,16 @@ func (p *pipe) Close() error {
 		return nil
 	}
 	p.closed = true
-	var all []*peer
-	if old := p.peers.Load(); old != nil {
-		all = *old
-	}
 	p.mu.Unlock()
 	p.some.Broadcast()
-	for _, q := range all {
-		q.remote.Close()
-	}
+	p.remote.Close()
 	p.conn.released()
 	return nil
 }
 
-// LocalAddr is the relayed address.
-func (p *pipe) LocalAddr() net.Addr { return p.relayed }
+// LocalAddr is the relayed address: the one by which the SFU knows this allocation, so that a browser learns the same
+// address from its checks and sees no further candidate in it.
+func (p *pipe) LocalAddr() net.Addr { return p.remote.Addr() }
 
 // SetDeadline does nothing: the library sets none.
 func (p *pipe) SetDeadline(time.Time) error { return nil }

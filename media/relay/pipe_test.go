@@ -31,7 +31,11 @@ func TestPipeAllocatesNothing(t *testing.T) {
 	c := &connection{relay: r}
 	c.timer = time.AfterFunc(time.Hour, func() {})
 	defer c.timer.Stop()
-	p := newPipe(c, &net.UDPAddr{})
+	p, err := newPipe(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.pipe = p
 	defer p.Close()
 	to := net.UDPAddrFromAddrPort(sfu)
 	media, buf := append([]byte{0x80, 96}, make([]byte, 1200)...), make([]byte, 1600)
@@ -39,7 +43,7 @@ func TestPipeAllocatesNothing(t *testing.T) {
 		if _, err := p.WriteTo(media, to); err != nil {
 			panic(err)
 		}
-		if err := p.push(media, to); err != nil {
+		if err := p.push(media, sfu); err != nil {
 			panic(err)
 		}
 		if _, _, err := p.ReadFrom(buf); err != nil {

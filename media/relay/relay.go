@@ -25,7 +25,7 @@ type Config struct {
 	// Listener yields TURN connections with checked messages: port.Listener.TURN. The relay closes it.
 	Listener net.Listener
 	// Attach makes a virtual remote: port.Mux.Attach.
-	Attach func(send func(packet []byte) error) (*port.Remote, error)
+	Attach func(send func(packet []byte, from netip.AddrPort) error) (*port.Remote, error)
 	// Peers are the addresses that the SFU advertises; nothing else can be reached. It is asked often and must be quick.
 	Peers func() []netip.AddrPort
 	Realm string
@@ -51,7 +51,6 @@ type Relay struct {
 	seats    map[string]*seat     // issued and not revoked; guarded by mu
 	networks map[netip.Prefix]int // live allocations; guarded by mu
 	conns    map[*connection]bool // guarded by mu
-	serial   uint32               // last relayed address; guarded by mu
 	swept    time.Time            // when expired seats were last forgotten; guarded by mu
 }
 
