@@ -3,6 +3,7 @@ package media_test
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -214,5 +215,53 @@ func TestTwoSeatsExchange(t *testing.T) {
 				me.mu.Unlock()
 			}
 		})
+	}
+}
+
+// A browser that cannot decode what another sends rejects that m-line and keeps the rest.
+func TestUnknownCodecIsRejectedAlone(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	a := h.join("room", "a", "audio/opus", "video/H264")
+	b := h.join("room", "b", "audio/opus", "video/VP8")
+	out := a.publish(map[media.Source]string{media.Microphone: "audio/opus", media.Camera: "video/H264"})
+	film(t, out[media.Microphone], "audio/opus")
+	film(t, out[media.Camera], "video/H264")
+	b.until("the sound", func() bool { s := b.got("a", media.Microphone); return s != nil && len(s.packets) > 100 })
+	for _, r := range h.plane.Stats(t.Context()).Rooms[0].Seats[1].Received {
+		if r.Source == media.Camera && r.Packets != 0 {
+			t.Errorf("%d packets went to an m-line that was rejected", r.Packets)
+		}
+	}
+}
+
+// An offer that comes twice, since the line dropped before its answer arrived, is answered twice and changes nothing.
+func TestRepeatedOfferIsAnsweredAgain(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	a, b := h.join("room", "a"), h.join("room", "b")
+	var offer string
+	a.mangle = func(sdp string) string { offer = sdp; return sdp }
+	film(t, a.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
+	b.until("the picture", func() bool { s := b.got("a", media.Camera); return s != nil && len(s.packets) > 10 })
+	for range 3 {
+		answer, err := h.plane.Publish(t.Context(), "a", media.Offer{SDP: offer, Sources: map[string]media.Source{"0": media.Camera}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(answer.SDP, "a=recvonly") || len(answer.Late) != 1 {
+			t.Errorf("%+v", answer)
+		}
+	}
+	b.mu.Lock()
+	s := b.got("a", media.Camera)
+	before := len(s.packets)
+	b.mu.Unlock()
+	b.until("the picture goes on", func() bool { return len(s.packets) > before+300 })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	continuous(t, s.packets)
+	if len(b.revs) != 1 {
+		t.Errorf("the other seat was offered %d times", len(b.revs))
 	}
 }
