@@ -59,9 +59,7 @@ type stream struct {
 	codec   string
 	ssrc    uint32
 	packets []*rtp.Packet
-	levels  []uint8
 	reports []*rtcp.SenderReport
-	keys    int
 }
 
 func (h *hall) join(room media.RoomID, seat media.SeatID, codecs ...string) *browser {

@@ -48,7 +48,6 @@ type forwarder struct {
 	vp8     rewrite.VP8
 	first   uint16 // random, as RFC 3550 asks
 	firstTS uint32
-	lastTS  uint32 // outgoing, of the newest packet
 }
 
 // change makes the next packets those of another source, or of the same after a pause. Video waits for a key frame.

@@ -92,6 +92,3 @@ func (s *Sequence) Source(out uint16) (uint64, bool) {
 	}
 	return 0, false
 }
-
-// Highest is the extended number of the highest packet that left; false before the first.
-func (s *Sequence) Highest() (uint64, bool) { return s.highest, s.used }
