@@ -69,6 +69,8 @@ const views = [
   { name: '1440-light', viewport: { width: 1440, height: 900 }, colorScheme: 'light' },
   { name: '1440-dark', viewport: { width: 1440, height: 900 }, colorScheme: 'dark' },
   { name: '320-zoom400', viewport: { width: 320, height: 256 }, colorScheme: 'light' },
+  { name: '390-text200', viewport: { width: 390, height: 844 }, colorScheme: 'light', look: () => (document.documentElement.style.fontSize = '200%') },
+  { name: '1440-text200', viewport: { width: 1440, height: 900 }, colorScheme: 'light', look: () => (document.documentElement.style.fontSize = '200%') },
   { name: '1440-contrast', viewport: { width: 1440, height: 900 }, colorScheme: 'light', forcedColors: 'active' },
 ];
 let passed = 0;
@@ -90,6 +92,7 @@ async function look(name, view) {
   await page.goto(`${base}/page`, { waitUntil: 'networkidle' });
   await page.waitForTimeout(400);
   await state.act?.(page);
+  if (view.look) await page.evaluate(view.look);
   await page.waitForTimeout(500);
   await page.screenshot({ path: `${out}/${name}-${view.name}.png`, fullPage: view.viewport.width === 390 && !state.fixed });
   const wide = await page.evaluate(() => {

@@ -38,6 +38,15 @@ const faults: Record<string, Fault> = {
   AbortError: 'busy',
 };
 
+/** 640 × 360 does for a face and spares the town's uplink; hands that sign need more. */
+export function pictureSize(fine: boolean): MediaTrackConstraints {
+  return {
+    width: { ideal: fine ? 1280 : 640, max: 1280 },
+    height: { ideal: fine ? 720 : 360, max: 720 },
+    frameRate: { ideal: fine ? 30 : 24, max: 30 },
+  };
+}
+
 function constraints(w: Wish): MediaStreamConstraints {
   const id = (wanted?: string): ConstrainDOMString | undefined => (wanted ? { exact: wanted } : undefined);
   return {
@@ -49,9 +58,7 @@ function constraints(w: Wish): MediaStreamConstraints {
     },
     video: w.camera && {
       deviceId: id(w.cameraID),
-      width: { ideal: w.fine ? 1280 : 640, max: 1280 },
-      height: { ideal: w.fine ? 720 : 360, max: 720 },
-      frameRate: { ideal: 24, max: 30 },
+      ...pictureSize(w.fine === true),
       facingMode: w.cameraID ? undefined : 'user',
     },
   };

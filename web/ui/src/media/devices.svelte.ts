@@ -1,6 +1,6 @@
 // One's own camera and microphone, as the pages show them. Tracks stay live from the first permission until release():
 // switching off, waiting and talking again only take them out of their senders, so nobody is asked twice.
-import { ask, permission, supported, type Fault } from './ask';
+import { ask, permission, pictureSize, supported, type Fault } from './ask';
 
 /** unknown: not looked yet. asleep: a question is needed. asking: the browser's question is open. ready: asked; fault tells what is missing. */
 export type Readiness = 'unknown' | 'asleep' | 'asking' | 'ready';
@@ -19,8 +19,7 @@ export class Devices {
   taken = $state(false);
   /** Without a camera, by choice or need. */
   soundOnly = $state(false);
-  /** A signing person needs a fine picture. */
-  fine = false;
+  #fine = false;
   #microphoneID: string | undefined;
   #cameraID: string | undefined;
   #asked: Promise<void> | null = null;
@@ -65,6 +64,15 @@ export class Devices {
     return false;
   }
 
+  /** A signing person needs a fine picture; an open camera is asked for it without a new question. */
+  set fine(fine: boolean) {
+    if (this.#fine === fine) return;
+    this.#fine = fine;
+    void this.camera?.applyConstraints(pictureSize(fine)).catch(() => {
+      // A camera that cannot: it stays as it is.
+    });
+  }
+
   /** A page that opens the devices only when they are needed. */
   sleep(): void {
     if (this.readiness === 'unknown') this.readiness = 'asleep';
@@ -86,7 +94,7 @@ export class Devices {
       camera: device === 'camera',
       microphoneID: this.#microphoneID,
       cameraID: this.#cameraID,
-      fine: this.fine,
+      fine: this.#fine,
     });
     this.fault = found.fault;
     if (device === 'microphone' && found.microphone) this.#take('microphone', found.microphone);
@@ -126,7 +134,7 @@ export class Devices {
       camera: this.camera === null && !this.soundOnly,
       microphoneID: this.#microphoneID,
       cameraID: this.#cameraID,
-      fine: this.fine,
+      fine: this.#fine,
     });
     this.fault = found.fault;
     if (found.microphone) this.#take('microphone', found.microphone);

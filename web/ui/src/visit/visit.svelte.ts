@@ -76,8 +76,14 @@ export class VisitPage {
     addEventListener('pageshow', (e) => {
       if (e.persisted) this.#connection.wake();
     });
-    if (this.needs('text_only')) this.media.devices.sleep();
-    else void this.media.devices.openQuietly();
+    void this.#openDevices();
+  }
+
+  /** A talk that goes on after a reload needs them at once, even where the browser asks again. */
+  async #openDevices(): Promise<void> {
+    const devices = this.media.devices;
+    if (this.needs('text_only')) devices.sleep();
+    else if (!(await devices.openQuietly()) && this.view.state === 'talking') await devices.open();
   }
 
   async accept(): Promise<void> {
@@ -97,7 +103,7 @@ export class VisitPage {
   takeOver(): void {
     this.replaced = false;
     if (!this.#connection.send({ t: 'take_over' })) this.#connection.wake();
-    void this.media.devices.openQuietly();
+    void this.#openDevices();
   }
 
   /** The box's clock, for the countdown of a call; asks for it once when no answer has told it yet. */
