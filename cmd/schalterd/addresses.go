@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -9,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"schalter/appliance/box"
@@ -17,10 +17,14 @@ import (
 // addresses are all ways to the box at one moment. The value is never changed; a new one takes its place.
 type addresses struct {
 	port       int
-	own        []netip.Addr // the machine's, the one towards the router first, loopback last
-	public     []public     // as given
-	found      []offer      // what the public names and addresses stand for now
-	unresolved []string     // public names that could not be looked up and never were
+	own        []netip.Addr     // the machine's, the one towards the router first, loopback last
+	public     []public         // as given
+	found      []netip.AddrPort // what the public names and addresses stand for now
+	unresolved []string         // public names that cannot be looked up
+
+	// Worked out once by settle, because every request asks for them.
+	hosts   []string         // the values of a Host header that we answer to (DESIGN 7)
+	offered []netip.AddrPort // where the SFU can be reached
 }
 
 // resolver looks names up.
@@ -39,33 +43,43 @@ func ownAddresses(listen netip.AddrPort) []netip.Addr {
 	return machineAddresses()
 }
 
-// findAddresses looks at the machine and at the names. When a name cannot be looked up now, what was found before stays.
+// findAddresses looks at the machine and at the names, all at once. When a name cannot be looked up now, what was found before stays.
 func findAddresses(ctx context.Context, listen netip.AddrPort, publics []public, names resolver, before *addresses) *addresses {
 	a := &addresses{port: int(listen.Port()), own: ownAddresses(listen), public: publics}
-	for _, p := range publics {
-		if ip, err := netip.ParseAddr(p.Host); err == nil {
-			a.found = append(a.found, offer{ip, a.outerPort(p)})
-			continue
-		}
-		within, cancel := context.WithTimeout(ctx, lookupFor)
-		ips, err := names.LookupNetIP(within, "ip", p.Host)
-		cancel()
-		if err != nil || len(ips) == 0 {
+	ctx, cancel := context.WithTimeout(ctx, lookupFor)
+	defer cancel()
+	answers := make([][]netip.Addr, len(publics))
+	var all sync.WaitGroup
+	for i, p := range publics {
+		all.Go(func() {
+			if ip, err := netip.ParseAddr(p.Host); err == nil {
+				answers[i] = []netip.Addr{ip}
+			} else if ips, err := names.LookupNetIP(ctx, "ip", p.Host); err == nil {
+				answers[i] = ips
+			}
+		})
+	}
+	all.Wait()
+	for i, p := range publics {
+		if len(answers[i]) == 0 {
 			a.unresolved = append(a.unresolved, p.Host)
-			continue
 		}
-		for _, ip := range ips {
-			a.found = append(a.found, offer{ip.Unmap(), a.outerPort(p)})
+		for _, ip := range answers[i] {
+			a.found = append(a.found, netip.AddrPortFrom(ip.Unmap(), uint16(a.outerPort(p)))) //nolint:gosec // checked to be a port
 		}
 	}
 	if len(a.unresolved) > 0 && before != nil {
 		a.found = append(a.found, before.found...)
 	}
-	slices.SortFunc(a.found, func(x, y offer) int {
-		return cmp.Or(x.addr.Compare(y.addr), cmp.Compare(x.port, y.port))
-	})
+	slices.SortFunc(a.found, netip.AddrPort.Compare)
 	a.found = slices.Compact(a.found)
+	a.settle()
 	return a
+}
+
+// settle works out what follows from the addresses, before others see the value.
+func (a *addresses) settle() {
+	a.hosts, a.offered = a.acceptedHosts(), a.offers()
 }
 
 // machineAddresses lists what this machine is called in its networks: IPv4 before IPv6, the address towards the router
@@ -142,14 +156,10 @@ func (a *addresses) outerPort(p public) int {
 	return a.port
 }
 
-// hosts are the values of a Host header that we answer to (DESIGN 7).
-func (a *addresses) hosts() []string {
-	all := []string{hostPort("localhost", a.port)}
+func (a *addresses) acceptedHosts() []string {
+	all := []string{hostPort("localhost", a.port), hostPort("127.0.0.1", a.port), hostPort("::1", a.port)}
 	for _, ip := range a.own {
 		all = append(all, hostPort(ip.String(), a.port))
-	}
-	if len(a.own) > 0 && !slices.Contains(a.own, netip.AddrFrom4([4]byte{127, 0, 0, 1})) {
-		all = append(all, hostPort("127.0.0.1", a.port), hostPort("::1", a.port))
 	}
 	for _, p := range a.public {
 		all = append(all, hostPort(p.Host, a.outerPort(p)))
@@ -205,11 +215,11 @@ func (a *addresses) certificateNames() box.Names {
 // clicked past the house's own certificate. When nobody knows how it was reached, the best address serves.
 func (a *addresses) relayURLs(reached string) []string {
 	if reached == "" {
-		switch offered := a.offered(); {
+		switch {
 		case len(a.public) > 0:
 			reached = net.JoinHostPort(a.public[0].Host, strconv.Itoa(a.outerPort(a.public[0])))
-		case len(offered) > 0:
-			reached = net.JoinHostPort(offered[0].addr.String(), strconv.Itoa(offered[0].port))
+		case len(a.offered) > 0:
+			reached = a.offered[0].String()
 		default:
 			return nil
 		}
@@ -217,23 +227,18 @@ func (a *addresses) relayURLs(reached string) []string {
 	return []string{"turns:" + reached + "?transport=tcp", "turn:" + reached + "?transport=tcp"}
 }
 
-// offer is one address at which the SFU can be reached.
-type offer struct {
-	addr netip.Addr
-	port int
-}
-
-// offered are the addresses for pictures and sound: the machine's own and what the outside sees. Loopback is offered only when
+// offers are the addresses for pictures and sound: the machine's own and what the outside sees. Loopback is offered only when
 // there is nothing else: browsers do no ICE over it, test programs do.
-func (a *addresses) offered() []offer {
-	var all []offer
+func (a *addresses) offers() []netip.AddrPort {
+	var all []netip.AddrPort
+	at := func(ip netip.Addr) netip.AddrPort { return netip.AddrPortFrom(ip, uint16(a.port)) } //nolint:gosec // is a port
 	for _, ip := range a.own {
 		if !ip.IsLoopback() {
-			all = append(all, offer{ip, a.port})
+			all = append(all, at(ip))
 		}
 	}
 	if len(all) == 0 && len(a.own) > 0 {
-		all = append(all, offer{a.own[0], a.port})
+		all = append(all, at(a.own[0]))
 	}
 	for _, o := range a.found {
 		if !slices.Contains(all, o) {

@@ -71,9 +71,9 @@ func TestWaysToTheBox(t *testing.T) {
 		},
 		{
 			name: "a name, and an address with another outer port", public: []public{{"video.lindenau.de", 443}, {"203.0.113.9", 4443}},
-			links: "https://video.lindenau.de https://203.0.113.9:4443 https://192.168.178.20:8443",
-			hosts: "127.0.0.1:8443 192.168.178.20:8443 203.0.113.9:4443 [::1]:8443 localhost:8443 video.lindenau.de",
-			relays: "turns:video.lindenau.de:443?transport=tcp turn:video.lindenau.de:443?transport=tcp",
+			links:   "https://video.lindenau.de https://203.0.113.9:4443 https://192.168.178.20:8443",
+			hosts:   "127.0.0.1:8443 192.168.178.20:8443 203.0.113.9:4443 [::1]:8443 localhost:8443 video.lindenau.de",
+			relays:  "turns:video.lindenau.de:443?transport=tcp turn:video.lindenau.de:443?transport=tcp",
 			offered: "192.168.178.20:8443 203.0.113.7:443 203.0.113.9:4443 [2001:db8::7]:443",
 		},
 		{
@@ -90,12 +90,12 @@ func TestWaysToTheBox(t *testing.T) {
 			t.Parallel()
 			a := findAddresses(t.Context(), listen, tt.public, dns, nil)
 			var offered []string
-			for _, o := range a.offered() {
-				offered = append(offered, netip.AddrPortFrom(o.addr, uint16(o.port)).String())
+			for _, at := range a.offered {
+				offered = append(offered, at.String())
 			}
 			for what, pair := range map[string][2]string{
 				"links":   {strings.Join(a.links(), " "), tt.links},
-				"hosts":   {strings.Join(a.hosts(), " "), tt.hosts},
+				"hosts":   {strings.Join(a.hosts, " "), tt.hosts},
 				"relays":  {strings.Join(a.relayURLs(""), " "), tt.relays},
 				"offered": {strings.Join(offered, " "), tt.offered},
 			} {
@@ -119,11 +119,11 @@ func TestRelayIsFoundWhereTheBrowserFoundTheBox(t *testing.T) {
 func TestLoopbackIsOfferedOnlyAlone(t *testing.T) {
 	t.Parallel()
 	alone := &addresses{port: 7, own: ips("127.0.0.1 ::1")}
-	if got := alone.offered(); len(got) != 1 || got[0].addr != ips("127.0.0.1")[0] {
+	if got := alone.offers(); len(got) != 1 || got[0].Addr() != ips("127.0.0.1")[0] {
 		t.Errorf("alone: %v", got)
 	}
 	beside := &addresses{port: 7, own: ips("10.0.0.1 127.0.0.1")}
-	if got := beside.offered(); len(got) != 1 || got[0].addr != ips("10.0.0.1")[0] {
+	if got := beside.offers(); len(got) != 1 || got[0].Addr() != ips("10.0.0.1")[0] {
 		t.Errorf("beside another: %v", got)
 	}
 }
@@ -145,16 +145,16 @@ func TestNetworkFollowsNamesAndCertificate(t *testing.T) {
 	}
 	dns["video.lindenau.de"] = "203.0.113.8"
 	n.look(t.Context(), false)
-	if got := n.where().found[0].addr.String(); got != "203.0.113.7" {
+	if got := n.where().found[0].Addr().String(); got != "203.0.113.7" {
 		t.Errorf("looked up without being asked to: %s", got)
 	}
 	n.look(t.Context(), true)
-	if got := n.where().found[0].addr.String(); got != "203.0.113.8" {
+	if got := n.where().found[0].Addr().String(); got != "203.0.113.8" {
 		t.Errorf("the new address was not found: %s", got)
 	}
 	delete(dns, "video.lindenau.de")
 	n.look(t.Context(), true)
-	if w := n.where(); len(w.found) != 1 || w.found[0].addr.String() != "203.0.113.8" || len(w.unresolved) != 1 {
+	if w := n.where(); len(w.found) != 1 || w.found[0].Addr().String() != "203.0.113.8" || len(w.unresolved) != 1 {
 		t.Errorf("a name server that fails took the address away: %v", w.found)
 	}
 }

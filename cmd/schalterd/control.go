@@ -58,7 +58,8 @@ func (o *operator) serve(ctx context.Context, listener net.Listener) error {
 }
 
 // listenControl takes the place of a socket that a killed daemon left: whoever holds DIR's lock owns it. A path longer than the
-// 108 bytes that the kernel takes is reached through the directory's descriptor. Its mode comes from the process's umask, 0077.
+// 108 bytes that the kernel takes is reached through the directory's descriptor. From its first moment on it is for this account alone: the
+// process's umask is 0077.
 func listenControl(dataDir string) (net.Listener, error) {
 	path := control.SocketFile(dataDir)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -75,6 +76,9 @@ func listenControl(dataDir string) (net.Listener, error) {
 		return nil, fmt.Errorf("open control socket: %w", err)
 	}
 	listener.SetUnlinkOnClose(false) // by its short name it could be another file by then
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("open control socket: %w", err), listener.Close())
+	}
 	return listener, nil
 }
 

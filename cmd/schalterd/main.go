@@ -23,6 +23,8 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once, for who does not want to wait for the drain.
+	context.AfterFunc(ctx, stop)
 	code := command(ctx, os.Args[1:], environment{stdout: os.Stdout, stderr: os.Stderr})
 	stop()
 	os.Exit(code)

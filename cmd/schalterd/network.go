@@ -40,6 +40,7 @@ func (n *network) look(ctx context.Context, resolve bool) {
 		copied := *before
 		now = &copied
 		now.own = ownAddresses(n.listen)
+		now.settle()
 	}
 	n.current.Store(now)
 	if before != nil && !now.same(before) {

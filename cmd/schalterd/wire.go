@@ -39,6 +39,9 @@ func certificateDir(dir string) string { return filepath.Join(dir, "tls") }
 // drainFor is how long a stop waits for open requests before it cuts them off. systemd waits longer (TimeoutStopSec).
 const drainFor = 10 * time.Second
 
+// requestsFor is the part of it that open requests have; the rest is for rooms and the database.
+const requestsFor = 6 * time.Second
+
 // daemon is the running program. Its parts close in the opposite order of their opening.
 type daemon struct {
 	cfg     config
@@ -176,7 +179,7 @@ func (d *daemon) openMedia(context.Context) error {
 		return err
 	}
 	d.relay, err = relay.New(relay.Config{
-		Listener: d.listener.TURN(), Attach: d.mux.Attach, Peers: func() []netip.AddrPort { return d.offered() },
+		Listener: d.listener.TURN(), Attach: d.mux.Attach, Peers: d.offered,
 		Realm: "schalter", Secret: secret, Now: time.Now, Log: d.log,
 	})
 	if err != nil {
@@ -211,14 +214,8 @@ func (r relayIssuer) Issue(seat string) (username, password string, expires time
 
 func (r relayIssuer) Revoke(seat string) { r.relay.Revoke(seat) }
 
-// offered are the addresses of the SFU as values of the media plane.
-func (d *daemon) offered() []netip.AddrPort {
-	var all []netip.AddrPort
-	for _, o := range d.network.where().offered() {
-		all = append(all, netip.AddrPortFrom(o.addr, uint16(o.port))) //nolint:gosec // checked to be a port
-	}
-	return all
-}
+// offered are the addresses of the SFU as they are now.
+func (d *daemon) offered() []netip.AddrPort { return d.network.where().offered }
 
 func (d *daemon) openHall(ctx context.Context) error {
 	var err error
@@ -248,7 +245,7 @@ func (d *daemon) openWeb(context.Context) error {
 			Secrets: d.store, Rows: d.store, Passwords: d.passwords, Throttle: throttle, Now: time.Now, Log: d.log,
 		}),
 		Throttle: throttle,
-		Tokens:   auth.NewVisitTokens(key, d.store), Hosts: func() []string { return d.network.where().hosts() },
+		Tokens:   auth.NewVisitTokens(key, d.store), Hosts: func() []string { return d.network.where().hosts },
 		Secure: !d.network.cert.Own(), Demo: d.cfg.Demo, Now: time.Now, Log: d.log,
 	})
 	return err
@@ -309,19 +306,21 @@ func (d *daemon) keep(what string, serve func() error) {
 	})
 }
 
-// drain ends the way in from the top: no new requests, live connections are told to come back, open requests end.
+// drain ends the way in from the top: no new requests, live connections are told to come back, open requests end. One that does
+// not end in time is cut off; that is no failure of the stop.
 func (d *daemon) drain(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, requestsFor)
+	defer cancel()
 	d.web.Drain()
 	var shutdown error
 	var both sync.WaitGroup
-	both.Go(func() {
-		if shutdown = server.Shutdown(ctx); shutdown != nil {
-			shutdown = errors.Join(shutdown, server.Close())
-		}
-	})
-	err := d.web.Close(ctx)
-	both.Wait()
-	return errors.Join(shutdown, err)
+	both.Go(func() { shutdown = server.Shutdown(ctx) })
+	err := errors.Join(d.web.Close(ctx), func() error { both.Wait(); return shutdown }())
+	if errors.Is(err, context.DeadlineExceeded) {
+		d.log.WarnContext(ctx, "open requests cut off", "after", requestsFor)
+		return server.Close()
+	}
+	return err
 }
 
 // alive asks the hall for something that its one goroutine must answer.

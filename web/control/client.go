@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -28,13 +30,23 @@ type Client struct {
 
 // New makes a client for the daemon of dir. Nothing is opened until the first call.
 func New(dir string) *Client {
-	dialer := &net.Dialer{Timeout: 2 * time.Second}
 	return &Client{http: &http.Client{
 		Timeout: 30 * time.Second,
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", SocketFile(dir))
+			return dial(ctx, dir)
 		}},
 	}}
+}
+
+// dial reaches the socket through its directory's descriptor: its path may be longer than the 107 bytes that an address holds.
+func dial(ctx context.Context, dir string) (net.Conn, error) {
+	held, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer held.Close()
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	return dialer.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/%s", held.Fd(), filepath.Base(SocketFile(dir))))
 }
 
 // Call asks one of the routes. in is sent as JSON unless nil; the answer is given as it came, and decoded into out unless nil.
