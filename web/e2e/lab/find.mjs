@@ -43,15 +43,19 @@ export async function says(page, rx, timeout = 15_000) {
   }
 }
 
-/** The field with this label. */
-export async function field(page, label) {
-  const handle = await page.evaluateHandle((source) => {
-    const rx = new RegExp(source, 'i');
-    const scope = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
-    const l = [...scope.querySelectorAll('label')].find((e) => rx.test(e.innerText));
-    return (l && (l.control ?? l.querySelector('input, textarea, select'))) ?? [...scope.querySelectorAll('[aria-label]')].find((e) => rx.test(e.getAttribute('aria-label'))) ?? null;
-  }, label.source);
-  const element = handle.asElement();
-  if (!element) throw new Error(`${page.labName}: no field ${label}`);
-  return element;
+/** The field with this label; waits for it. */
+export async function field(page, label, timeout = 10_000) {
+  const until = Date.now() + timeout;
+  for (;;) {
+    const handle = await page.evaluateHandle((source) => {
+      const rx = new RegExp(source, 'i');
+      const scope = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
+      const l = [...scope.querySelectorAll('label')].find((e) => rx.test(e.innerText));
+      return (l && (l.control ?? l.querySelector('input, textarea, select'))) ?? [...scope.querySelectorAll('[aria-label]')].find((e) => rx.test(e.getAttribute('aria-label'))) ?? null;
+    }, label.source).catch((e) => { if (/context|navigat|destroy/i.test(e.message)) return null; throw e; });
+    const element = handle?.asElement();
+    if (element) return element;
+    if (Date.now() > until) throw new Error(`${page.labName}: no field ${label}`);
+    await new Promise((r) => setTimeout(r, 60));
+  }
 }

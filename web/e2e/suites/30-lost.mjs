@@ -20,7 +20,7 @@ export default async function lost({report, box, open, peopleNS}) {
     await citizen.devices();
     await weber.next();
     await citizen.accept();
-    if (!await firstPicture(cp) || !await firstPicture(wp)) throw new Error('no picture at the start');
+    if (!await firstPicture(cp) || !await firstPicture(wp)) throw new Error(`no picture at the start: ${JSON.stringify([await received(cp), await received(wp)])}`);
     return {cp, citizen};
   };
   const again = async (page, what, limit = 5_000) => {
@@ -53,23 +53,28 @@ export default async function lost({report, box, open, peopleNS}) {
   });
 
   await report.story('a second tab takes the place; the first can take it back', async () => {
+    tidy(peopleNS, ['weber']);
     const cp = await chromium.person('citizen');
     const citizen = new Citizen(cp);
     await citizen.arrive({name: 'Mehmet Aydın', matter: 'Personalausweis'});
     const second = await cp.browserContext().newPage();
     second.labName = 'citizen, second tab';
     await second.goto(citizen.url);
+    await cp.bringToFront();
     await says(cp, /anderen (Fenster|Tab)/i);
     await press(cp, /Hier weiter/);
+    await second.bringToFront();
     await says(second, /anderen (Fenster|Tab)/i);
+    await cp.bringToFront();
     report.check(true, 'second tab: the newest has the place, the older takes it back');
-    await press(cp, /verlassen/i);
-    await press(cp, /verlassen/i);
-    await says(cp, /verlassen|Auf Wiedersehen/i);
+    await press(cp, /Wartezimmer verlassen/);
+    await press(cp, /Ja, Wartezimmer verlassen/);
+    await says(cp, /Sie haben den Besuch beendet/);
     await cp.browserContext().close();
   });
 
   await report.story('90 s without network while waiting', async () => {
+    tidy(peopleNS, ['weber']);
     const cp = await chromium.person('citizen');
     const citizen = new Citizen(cp);
     await citizen.arrive({name: 'Olena Kovalenko', matter: 'Ummeldung'});
