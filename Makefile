@@ -103,5 +103,5 @@ bin/.need-check: Makefile bin/.need-run
 
 bin/.need-test: Makefile bin/.need-check
 	@.ci/need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools ip=iproute2 tc=iproute2 nft=nftables \
-	  ffmpeg=ffmpeg curl=curl openssl=openssl fc-list=fontconfig
+	  strace=strace ffmpeg=ffmpeg curl=curl openssl=openssl fc-list=fontconfig
 	@touch $@

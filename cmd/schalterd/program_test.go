@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,9 +79,16 @@ func launch(t testing.TB, dir string, args ...string) *program {
 // begin starts the process and waits until it says that it is open, or has ended.
 func begin(t testing.TB, dir string, args ...string) *program {
 	t.Helper()
+	return beginBy(t, dir, nil, args...)
+}
+
+// beginBy lets another program start it.
+func beginBy(t testing.TB, dir string, by []string, args ...string) *program {
+	t.Helper()
 	p := &program{t: t, dir: dir, read: make(chan struct{})}
 	all := append([]string{"--data", dir, "--listen", "127.0.0.1:0", "--demo", "--demo-password", demoWord, "--log", "debug"}, args...)
-	p.cmd = exec.Command(os.Args[0], all...) //nolint:gosec // the test's own program
+	line := append(append(slices.Clone(by), os.Args[0]), all...)
+	p.cmd = exec.Command(line[0], line[1:]...) //nolint:gosec // the test's own program
 	p.cmd.Env = append(os.Environ(), "ACT_AS_DAEMON=1")
 	out, in, err := os.Pipe()
 	if err != nil {
