@@ -20,4 +20,4 @@ const (
 func Reserved(a netip.Addr) bool { return reserved(a) }
 
 // NewGuard is what TURN connections are wrapped in.
-func NewGuard(c net.Conn) net.Conn { return newGuard(c, false) }
+func NewGuard(c net.Conn) net.Conn { return newGuard(c) }

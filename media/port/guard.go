@@ -29,15 +29,11 @@ type guard struct {
 	ready int // end of the checked part
 	end   int // end of what was read
 	first bool
-	tls   bool
 	once  sync.Once
 	err   error
 }
 
-func newGuard(c net.Conn, tls bool) *guard { return &guard{Conn: c, first: true, tls: tls} }
-
-// Secure tells whether the connection is TLS.
-func (g *guard) Secure() bool { return g.tls }
+func newGuard(c net.Conn) *guard { return &guard{Conn: c, first: true} }
 
 // Read gives bytes of checked messages. A caller that reads with room for a whole message gets whole messages.
 func (g *guard) Read(b []byte) (int, error) {

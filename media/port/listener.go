@@ -76,8 +76,7 @@ func NewListener(c ListenerConfig) (*Listener, error) {
 // else a connection that tells its TLS state.
 func (l *Listener) HTTP() net.Listener { return l.http }
 
-// TURN gives TURN connections, over TCP and over TLS, whose Read yields checked messages only. They have a method Secure
-// that tells the two apart.
+// TURN gives TURN connections, over TCP and over TLS, whose Read yields checked messages only.
 func (l *Listener) TURN() net.Listener { return l.turn }
 
 // Serve accepts connections until the context ends or Close is called, and then waits for what it owns.
@@ -220,7 +219,7 @@ func (l *Listener) shake(ctx context.Context, c net.Conn) (net.Conn, *handover, 
 	p := &prefixed{Conn: c, head: head[:]}
 	switch {
 	case head[0]&0xc0 == 0 && binary.BigEndian.Uint32(head[4:]) == cookie:
-		return newGuard(p, false), l.turn, nil
+		return newGuard(p), l.turn, nil
 	case binary.BigEndian.Uint32(head[6:]) == cookie && l.ice != nil:
 		return p, nil, nil
 	}
@@ -236,7 +235,7 @@ func (l *Listener) shakeTLS(ctx context.Context, c net.Conn) (net.Conn, *handove
 	case "h2", "http/1.1":
 		return t, l.http, nil
 	case alpnTURN:
-		return newGuard(t, true), l.turn, nil
+		return newGuard(t), l.turn, nil
 	}
 	// Browsers name no protocol for TURN, some HTTP clients none either.
 	var head [1]byte
@@ -245,7 +244,7 @@ func (l *Listener) shakeTLS(ctx context.Context, c net.Conn) (net.Conn, *handove
 	}
 	p := &prefixed{Conn: t, head: head[:]}
 	if head[0] < 4 {
-		return newGuard(p, true), l.turn, nil
+		return newGuard(p), l.turn, nil
 	}
 	return &prefixedTLS{prefixed: p, tls: t}, l.http, nil
 }

@@ -14,9 +14,14 @@ import (
 	"schalter/media/port"
 )
 
-// Silence after which an allocation may be replaced by a new one of the same seat: a live browser checks every few
-// seconds.
-const silence = 10 * time.Second
+const (
+	// Silence after which an allocation may be replaced by a new one of the same seat: a live browser checks every few
+	// seconds.
+	silence = 10 * time.Second
+	// Silence after which an allocation gives its right to carry media to another one of the same seat: a connection in
+	// use sends reports every second.
+	pause = 2 * time.Second
+)
 
 var (
 	errClosed   = errors.New("relay is closed")
@@ -32,9 +37,11 @@ type connection struct {
 	relay   *Relay
 	server  *turn.Server
 	network netip.Prefix
-	secure  bool          // over TLS
 	ended   chan struct{} // the connection is closed
-	heard   atomic.Int64  // when the browser last sent a packet through the allocation, Unix nanoseconds
+
+	heard    atomic.Int64 // when the browser last sent a packet through the allocation, Unix nanoseconds
+	carried  atomic.Int64 // when it last sent one of DTLS or media, likewise
+	carrying atomic.Bool  // may carry media; set under relay.mu
 
 	once sync.Once
 
@@ -68,9 +75,6 @@ func (r *Relay) serve(nc net.Conn) error {
 	c := &connection{Conn: nc, relay: r, ended: make(chan struct{})}
 	if t, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.network = port.Network(t.AddrPort().Addr())
-	}
-	if s, ok := nc.(interface{ Secure() bool }); ok {
-		c.secure = s.Secure()
 	}
 	if err := r.enter(c); err != nil {
 		return err
@@ -181,7 +185,7 @@ func (c *connection) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, 
 		c.relay.count.quota.Add(1)
 		return nil, nil, err
 	}
-	p, err := newPipe(c)
+	p, err := newPipe(c, c.signed)
 	if err != nil {
 		c.relay.free(c, c.signed)
 		return nil, nil, err
@@ -203,11 +207,6 @@ func (c *connection) released() {
 	}
 	c.mu.Unlock()
 	c.relay.free(c, id)
-}
-
-// quiet is for how long the browser has sent nothing through its allocation.
-func (c *connection) quiet() time.Duration {
-	return time.Duration(c.relay.cfg.Now().UnixNano() - c.heard.Load())
 }
 
 // permitted allows the addresses of the SFU and no other. The port is checked by the pipe.
@@ -232,20 +231,9 @@ func (r *Relay) reserve(c *connection) error {
 	if s == nil || r.closed {
 		return errNoSeat
 	}
-	n := 0
-	var quietest *connection
-	var since time.Duration
-	for o := range s.connections {
-		if o.secure != c.secure {
-			continue
-		}
-		n++
-		if quiet := o.quiet(); quiet >= silence && quiet > since {
-			quietest, since = o, quiet
-		}
-	}
-	if n >= r.cfg.PerSeat {
-		if quietest == nil {
+	if len(s.connections) >= spares {
+		quietest, quiet := r.quietest(s)
+		if quiet < silence {
 			return errQuota
 		}
 		// It frees its place by itself; the seat is over its limit only until then.
@@ -260,9 +248,52 @@ func (r *Relay) reserve(c *connection) error {
 	return nil
 }
 
+// quietest finds the connection of a seat that has been silent for longest.
+func (r *Relay) quietest(s *seat) (*connection, time.Duration) {
+	var quietest *connection
+	for o := range s.connections {
+		if quietest == nil || o.heard.Load() < quietest.heard.Load() {
+			quietest = o
+		}
+	}
+	return quietest, time.Duration(r.cfg.Now().UnixNano() - quietest.heard.Load())
+}
+
+// carry asks for the right to carry media. Two allocations of a seat have it at a time.
+func (r *Relay) carry(c *connection, id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.seats[id]
+	if s == nil || !s.connections[c] {
+		return false
+	}
+	now := r.cfg.Now().UnixNano()
+	n := 0
+	var oldest *connection
+	for o := range s.connections {
+		if !o.carrying.Load() {
+			continue
+		}
+		n++
+		if oldest == nil || o.carried.Load() < oldest.carried.Load() {
+			oldest = o
+		}
+	}
+	if n >= carriers {
+		if time.Duration(now-oldest.carried.Load()) < pause {
+			return false
+		}
+		oldest.carrying.Store(false)
+	}
+	c.carried.Store(now)
+	c.carrying.Store(true)
+	return true
+}
+
 func (r *Relay) free(c *connection, id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	c.carrying.Store(false)
 	if s := r.seats[id]; s != nil {
 		delete(s.connections, c)
 	}

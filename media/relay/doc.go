@@ -15,10 +15,11 @@
 // that holds an allocation may go on refreshing it after that, until Revoke ends the seat: its connections are closed at
 // once and its credentials are refused from then on. A restart forgets all seats.
 //
-// A seat has two peer connections, and a browser makes an allocation for each of them over each way that it was given.
-// So the limit is two allocations per seat over TLS and two over plain TCP. A further one takes the place of one whose
-// browser has been silent for ten seconds (it changed its network); otherwise it is refused. Live allocations are also
-// limited per network (/24, /56).
+// A seat has two peer connections, so two of its allocations carry media at a time. It may hold more, up to 12: a browser
+// makes one for each connection, URL and network interface before it knows which it will use, and a connection that got
+// none could not come up. Checks pass through all of them; media through a third is dropped until one of the two has been
+// silent for two seconds. When a seat holds its 12, a further one takes the place of one that has been silent for ten
+// seconds (the browser changed its network), else it is refused. Live allocations are limited per network too (/24, /56).
 //
 // # Design
 //

@@ -20,6 +20,7 @@ const (
 // pipe is the relay "socket" of an allocation.
 type pipe struct {
 	conn   *connection
+	seat   string
 	remote *port.Remote
 
 	peers atomic.Pointer[[]*peer] // replaced, never changed, under mu
@@ -44,8 +45,8 @@ type peer struct {
 	addr *net.UDPAddr // for the library; shared, never written
 }
 
-func newPipe(c *connection) (*pipe, error) {
-	p := &pipe{conn: c}
+func newPipe(c *connection, seat string) (*pipe, error) {
+	p := &pipe{conn: c, seat: seat}
 	p.some.L = &p.mu
 	var err error
 	if p.remote, err = c.relay.cfg.Attach(p.push); err != nil {
@@ -69,7 +70,15 @@ func (p *pipe) WriteTo(b []byte, to net.Addr) (int, error) {
 		r.count.astray.Add(1)
 		return len(b), nil
 	}
-	p.conn.heard.Store(r.cfg.Now().UnixNano())
+	now := r.cfg.Now().UnixNano()
+	p.conn.heard.Store(now)
+	if len(b) > 0 && b[0] >= 20 { // DTLS or media: checks may take every way, these the two that are in use
+		if !p.conn.carrying.Load() && !r.carry(p.conn, p.seat) {
+			r.count.unused.Add(1)
+			return len(b), nil
+		}
+		p.conn.carried.Store(now)
+	}
 	r.count.inbound.Add(1)
 	p.remote.Deliver(b, peer.key)
 	return len(b), nil

@@ -29,9 +29,10 @@ func TestPipeAllocatesNothing(t *testing.T) {
 		networks: make(map[netip.Prefix]int),
 	}
 	c := &connection{relay: r}
+	r.seats["seat"] = &seat{connections: map[*connection]bool{c: true}}
 	c.timer = time.AfterFunc(time.Hour, func() {})
 	defer c.timer.Stop()
-	p, err := newPipe(c)
+	p, err := newPipe(c, "seat")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestPipeAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(200, step); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if s := r.Stats(); s.Inbound == 0 || s.Outbound == 0 || s.Astray != 0 {
+	if s := r.Stats(); s.Inbound == 0 || s.Outbound == 0 || s.Astray != 0 || s.Unused != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -267,7 +267,7 @@ func killers() map[string]*stun.Message {
 }
 
 func TestMalformedMessagesEndTheirConnectionAlone(t *testing.T) {
-	p := newPlant(t, func(c *relay.Config) { c.PerSeat, c.PerNetwork = 1000, 1000 })
+	p := newPlant(t, func(c *relay.Config) { c.PerNetwork = 1000 })
 	q, err := p.mux.GetConn("ours", net.UDPAddrFromAddrPort(p.udp))
 	if err != nil {
 		t.Fatal(err)
@@ -359,7 +359,7 @@ func FuzzTURN(f *testing.F) {
 				attribute{stun.AttrChannelNumber, []byte{0x40, 0, 0, 0}}).Raw)
 		}
 	}
-	p := newPlant(f, func(c *relay.Config) { c.PerSeat, c.PerNetwork = 1000, 1000 })
+	p := newPlant(f, func(c *relay.Config) { c.PerNetwork = 1000 })
 	f.Fuzz(func(t *testing.T, in []byte) {
 		p.TB = t // what is dialled ends with this input
 		b := p.dial(false, p.relay.Issue("seat"))

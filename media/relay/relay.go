@@ -13,9 +13,13 @@ import (
 )
 
 const (
-	defaultPerSeat    = 2
-	defaultPerNetwork = 128
-	maxConnections    = 2048
+	defaultPerNetwork = 256
+	// carriers is how many allocations of one seat may carry media at a time: it has two peer connections.
+	carriers = 2
+	// spares is how many allocations one seat may hold. A browser makes one for each peer connection, URL and network
+	// interface, and uses one for each connection.
+	spares         = 12
+	maxConnections = 2048
 	// A connection that holds no allocation for this long is closed.
 	idleTime = 30 * time.Second
 )
@@ -31,9 +35,7 @@ type Config struct {
 	Realm string
 	// Secret is the key of the credentials, 16 random bytes or more.
 	Secret []byte
-	// PerSeat limits the allocations of one seat over each of TLS and plain TCP; 0 means 2.
-	PerSeat int
-	// PerNetwork limits the allocations of one network (/24, /56); 0 means 128.
+	// PerNetwork limits the allocations of one network (/24, /56); 0 means 256.
 	PerNetwork int
 	Now        func() time.Time
 	Log        *slog.Logger
@@ -71,9 +73,6 @@ func newRelay(c Config, idle time.Duration) (*Relay, error) {
 		return nil, errors.New("new relay: secret of less than 16 bytes")
 	case c.Realm == "":
 		return nil, errors.New("new relay: no realm")
-	}
-	if c.PerSeat <= 0 {
-		c.PerSeat = defaultPerSeat
 	}
 	if c.PerNetwork <= 0 {
 		c.PerNetwork = defaultPerNetwork

@@ -102,30 +102,23 @@ func TestAllocationOutlivesItsCredentialUntilRevoked(t *testing.T) {
 	p.relay.Revoke("never issued")
 }
 
-func TestTwoAllocationsPerSeatAndWay(t *testing.T) {
+func TestAllocationsPerSeat(t *testing.T) {
 	p := newPlant(t, nil)
 	c := p.relay.Issue("seat-1")
 	var live []*browser
-	for _, secure := range []bool{false, true} {
-		given := 0
-		for range 150 {
-			b := p.dial(secure, c)
-			switch code := b.allocate(); code {
-			case 0:
-				given++
-				live = append(live, b)
-			case int(stun.CodeInsufficientCapacity):
-				_ = b.conn.Close()
-			default:
-				t.Fatal(code)
-			}
-		}
-		if given != 2 {
-			t.Errorf("secure %v: %d allocations for 150 tries", secure, given)
+	for i := range 300 {
+		b := p.dial(i%2 == 0, c)
+		switch code := b.allocate(); code {
+		case 0:
+			live = append(live, b)
+		case int(stun.CodeInsufficientCapacity):
+			_ = b.conn.Close()
+		default:
+			t.Fatal(code)
 		}
 	}
-	if s := p.relay.Stats(); s.Allocations != 4 || s.Quota != 296 {
-		t.Errorf("%+v", s)
+	if s := p.relay.Stats(); len(live) != 12 || s.Allocations != 12 || s.Quota != 288 {
+		t.Errorf("%d allocations for 300 tries, %+v", len(live), s)
 	}
 	// One connection holds one allocation.
 	if code := live[0].allocate(); code != int(stun.CodeAllocMismatch) {
@@ -136,15 +129,17 @@ func TestTwoAllocationsPerSeatAndWay(t *testing.T) {
 	if err != nil || codeOf(answer) != 0 {
 		t.Fatal(err)
 	}
-	p.eventually("one is given back", func() bool { return p.relay.Stats().Allocations == 3 })
+	p.eventually("one is given back", func() bool { return p.relay.Stats().Allocations == 11 })
 	if code := live[0].allocate(); code != 0 {
 		t.Errorf("allocating again on the same connection: %d", code)
 	}
-	// A browser that changed its network left a silent allocation behind: that one gives way, the other does not.
+	// A browser that changed its network left silent allocations behind: one of them gives way, a live one does not.
 	p.pass(11 * time.Second)
-	live[1].permit(p.udp)
-	live[1].sendTo(p.udp, []byte("a packet that shows life"))
-	p.eventually("the packet came", func() bool { return p.relay.Stats().Inbound == 1 })
+	for i, b := range live[1:] {
+		b.permit(p.udp)
+		b.sendTo(p.udp, []byte{0, 1, 2, 3, 4, 5, 6, 7})
+		p.eventually("the packet came", func() bool { return p.relay.Stats().Inbound == uint64(i+1) })
+	}
 	b := p.dial(false, p.relay.Issue("seat-1"))
 	if code := b.allocate(); code != 0 {
 		t.Errorf("no room for the returning browser: %d", code)
@@ -153,12 +148,77 @@ func TestTwoAllocationsPerSeatAndWay(t *testing.T) {
 		t.Errorf("the silent one: %v", err)
 	}
 	if answer, err := live[1].ask(stun.MethodRefresh, oneHour); err != nil || codeOf(answer) != 0 {
-		t.Errorf("the live one: %v", err)
+		t.Errorf("a live one: %v", err)
 	}
 	if code := p.dial(false, c).allocate(); code == 0 {
-		t.Error("a third was given beside two live ones")
+		t.Error("a thirteenth was given beside twelve live ones")
 	}
-	p.eventually("four are left", func() bool { return p.relay.Stats().Allocations == 4 })
+	p.eventually("twelve are left", func() bool { return p.relay.Stats().Allocations == 12 })
+}
+
+// Checks go through every allocation of a seat, media through two.
+func TestTwoAllocationsCarryMedia(t *testing.T) {
+	p := newPlant(t, nil)
+	q, err := p.mux.GetConn("ours", net.UDPAddrFromAddrPort(p.udp))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*browser
+	for i := range 4 {
+		b := p.dial(i%2 == 0, p.relay.Issue("seat-1"))
+		if code := b.allocate(); code != 0 {
+			t.Fatal(code)
+		}
+		b.permit(p.udp)
+		b.join(q)
+		all = append(all, b)
+	}
+	other := p.dial(false, p.relay.Issue("seat-2"))
+	if code := other.allocate(); code != 0 {
+		t.Fatal(code)
+	}
+	other.permit(p.udp)
+	other.join(q)
+	buf, serial := make([]byte, 2048), byte(0)
+	carries := func(b *browser) bool {
+		t.Helper()
+		serial++
+		before := p.relay.Stats()
+		media := append([]byte{0x80, 96, 0, serial}, make([]byte, 60)...)
+		b.sendTo(p.udp, media)
+		p.eventually("the packet was dealt with", func() bool {
+			s := p.relay.Stats()
+			return s.Inbound+s.Unused > before.Inbound+before.Unused
+		})
+		if p.relay.Stats().Unused > before.Unused {
+			return false
+		}
+		if n, _, err := q.ReadFrom(buf); err != nil || !bytes.Equal(buf[:n], media) {
+			t.Fatalf("%x, %v", buf[:n], err)
+		}
+		return true
+	}
+	for _, step := range []struct {
+		pass time.Duration
+		by   *browser
+		want bool
+	}{
+		{0, all[0], true}, {0, all[1], true}, {0, all[2], false}, {0, all[3], false}, {0, other, true},
+		{1500 * time.Millisecond, all[1], true}, {0, all[2], false},
+		{600 * time.Millisecond, all[2], true}, // all[0] has been silent for 2.1 s
+		{0, all[0], false}, {0, all[1], true}, {0, all[2], true}, {0, other, true},
+	} {
+		p.pass(step.pass)
+		if got := carries(step.by); got != step.want {
+			t.Errorf("%+v: %v", step, got)
+		}
+	}
+	_ = all[1].conn.Close()
+	p.eventually("one is gone", func() bool { return p.relay.Stats().Allocations == 4 })
+	if !carries(all[0]) {
+		t.Error("the place of one that has ended was not taken")
+	}
+	all[3].join(q) // a check still passes
 }
 
 func TestAllocationsPerNetwork(t *testing.T) {

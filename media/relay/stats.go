@@ -13,6 +13,7 @@ type Stats struct {
 	Quota     uint64 `json:"quota"`     // allocations refused by a limit
 	Forbidden uint64 `json:"forbidden"` // permissions asked for another peer than the SFU
 	Astray    uint64 `json:"astray"`    // packets dropped that were for another peer
+	Unused    uint64 `json:"unused"`    // packets of media dropped: two other allocations of the seat carry it
 	Overflow  uint64 `json:"overflow"`  // packets dropped because the browser was too slow
 	Inbound   uint64 `json:"inbound"`   // packets to the SFU
 	Outbound  uint64 `json:"outbound"`  // packets to browsers
@@ -20,7 +21,7 @@ type Stats struct {
 }
 
 type counters struct {
-	allocated, refused, quota, forbidden, astray, overflow, inbound, outbound, faults atomic.Uint64
+	allocated, refused, quota, forbidden, astray, unused, overflow, inbound, outbound, faults atomic.Uint64
 }
 
 // Stats reads the counters.
@@ -31,6 +32,7 @@ func (r *Relay) Stats() Stats {
 		Quota:     r.count.quota.Load(),
 		Forbidden: r.count.forbidden.Load(),
 		Astray:    r.count.astray.Load(),
+		Unused:    r.count.unused.Load(),
 		Overflow:  r.count.overflow.Load(),
 		Inbound:   r.count.inbound.Load(),
 		Outbound:  r.count.outbound.Load(),
