@@ -114,7 +114,7 @@ export default async function access({report, open, shots, peopleNS}) {
     const cp = await chromium.person('citizen'); const wp = await chromium.person('weber'); const op = await chromium.person('oezdemir');
     for (const [p, name] of [[wp, 'weber'], [op, 'oezdemir']]) {
       await p.goto(`${base}/anmelden`);
-      await tabTo(p, /Name|Kennung/); await p.keyboard.type(name);
+      await tabTo(p, /Anmeldename|Kennung/); await p.keyboard.type(name);
       await tabTo(p, /Kennwort|Passwort/); await p.keyboard.type(PASSWORD);
       await p.keyboard.press('Enter');
       await p.waitForFunction(() => location.pathname === '/desk');
@@ -123,7 +123,7 @@ export default async function access({report, open, shots, peopleNS}) {
     await cp.goto(`${base}/`);
     await tabTo(cp, /Bürgerbüro/); await cp.keyboard.press('Enter');
     await cp.waitForFunction(() => location.pathname.startsWith('/w/'));
-    await tabTo(cp, /Ihr Name|Name/); await cp.keyboard.type('Jonas Keller');
+    await tabTo(cp, /Ihr Name/); await cp.keyboard.type('Jonas Keller');
     await tabTo(cp, /Worten|Worum/); await cp.keyboard.type('Fundsache');
     await tabTo(cp, /gelesen|Datenschutz|einverstanden|Kenntnis/i); await cp.keyboard.press('Space');
     await tabTo(cp, /Wartezimmer|Warteraum/); await cp.keyboard.press('Enter');
