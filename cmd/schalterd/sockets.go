@@ -13,8 +13,9 @@ import (
 
 // sockets are the one port: TCP and UDP with the same number.
 type sockets struct {
-	tcp net.Listener
-	udp *net.UDPConn
+	tcp   net.Listener
+	udp   *net.UDPConn
+	given bool // by systemd
 }
 
 // port is its number.
@@ -44,7 +45,7 @@ func openSockets(address string) (sockets, error) {
 		err := fmt.Errorf("systemd handed over %d tcp and %d udp sockets, one of each is needed: see schalterd.socket", len(given.TCP), len(given.UDP))
 		return sockets{}, errors.Join(err, given.Close())
 	}
-	s := sockets{given.TCP[0], given.UDP[0]}
+	s := sockets{given.TCP[0], given.UDP[0], true}
 	if s.tcpAddress().Port() != s.udpAddress().Port() {
 		return sockets{}, errors.Join(errors.New("systemd's tcp and udp sockets have different ports: see schalterd.socket"), given.Close())
 	}
@@ -87,7 +88,7 @@ func bindOnce(host, port string) (sockets, error) {
 	if err != nil {
 		return sockets{}, errors.Join(err, tcp.Close())
 	}
-	return sockets{tcp, udp}, nil
+	return sockets{tcp: tcp, udp: udp}, nil
 }
 
 // bindHint says what to do about a port that cannot be had.

@@ -329,7 +329,11 @@ func (d *daemon) alive(ctx context.Context) error {
 	return err
 }
 
+// greet tells a person who started the box by hand where it is. A journal needs no greeting.
 func (d *daemon) greet(ctx context.Context, out io.Writer) error {
+	if d.sockets.given {
+		return nil
+	}
 	town, err := d.hall.Town(ctx)
 	if err != nil {
 		return fmt.Errorf("read the town: %w", err)
