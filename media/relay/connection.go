@@ -18,9 +18,9 @@ const (
 	// Silence after which an allocation may be replaced by a new one of the same seat: a live browser checks every few
 	// seconds.
 	silence = 10 * time.Second
-	// Silence after which an allocation gives its right to carry media to another one of the same seat: a connection in
-	// use sends reports every second.
-	pause = 2 * time.Second
+	// Silence after which an allocation gives its right to carry media to another one of the same seat: the browser has
+	// moved a connection over. One that only listens reports every second or so, and gets the right back by that.
+	pause = 500 * time.Millisecond
 )
 
 var (

@@ -18,7 +18,7 @@
 // A seat has two peer connections, so two of its allocations carry media at a time. It may hold more, up to 12: a browser
 // makes one for each connection, URL and network interface before it knows which it will use, and a connection that got
 // none could not come up. Checks pass through all of them; media through a third is dropped until one of the two has been
-// silent for two seconds. When a seat holds its 12, a further one takes the place of one that has been silent for ten
+// silent for half a second. When a seat holds its 12, a further one takes the place of one that has been silent for ten
 // seconds (the browser changed its network), else it is refused. Live allocations are limited per network too (/24, /56).
 //
 // # Design

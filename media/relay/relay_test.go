@@ -204,8 +204,8 @@ func TestTwoAllocationsCarryMedia(t *testing.T) {
 		want bool
 	}{
 		{0, all[0], true}, {0, all[1], true}, {0, all[2], false}, {0, all[3], false}, {0, other, true},
-		{1500 * time.Millisecond, all[1], true}, {0, all[2], false},
-		{600 * time.Millisecond, all[2], true}, // all[0] has been silent for 2.1 s
+		{400 * time.Millisecond, all[1], true}, {0, all[2], false},
+		{200 * time.Millisecond, all[2], true}, // all[0] has been silent for 0.6 s
 		{0, all[0], false}, {0, all[1], true}, {0, all[2], true}, {0, other, true},
 	} {
 		p.pass(step.pass)
