@@ -50,7 +50,7 @@ func daemon() {
 
 func start(t *testing.T, pid string, files ...*os.File) string {
 	t.Helper()
-	cmd := exec.Command(os.Args[0]) //nolint:gosec // the test's own program
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "ACT_AS_DAEMON=1", "LISTEN_PID="+pid, "LISTEN_FDS="+strconv.Itoa(len(files)))
 	cmd.ExtraFiles = files
 	out, err := cmd.Output()

@@ -162,7 +162,7 @@ func readPair(certFile, keyFile string) (*tls.Certificate, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("read certificate: %w", err)
 	case err != nil:
-		return nil, nil // broken or not a pair: it is made again
+		return nil, nil //nolint:nilerr // broken or not a pair: it is made again
 	}
 	return &pair, nil
 }

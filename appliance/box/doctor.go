@@ -71,11 +71,12 @@ func Diagnose(f Facts) []Finding {
 func Worst(findings []Finding) State {
 	worst := Good
 	for _, f := range findings {
-		switch {
-		case f.State == Bad:
+		switch f.State {
+		case Bad:
 			return Bad
-		case f.State == Watch:
+		case Watch:
 			worst = Watch
+		case Good:
 		}
 	}
 	return worst

@@ -22,7 +22,7 @@ func Disk(dir string) (free, total uint64, err error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, 0, fmt.Errorf("measure disk: %w", err)
 	}
-	size := uint64(st.Bsize) //nolint:gosec // the kernel gives a positive block size
+	size := uint64(st.Bsize)
 	return st.Bavail * size, st.Blocks * size, nil
 }
 

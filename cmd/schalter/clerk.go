@@ -54,7 +54,7 @@ func list(s string) []string {
 
 // readPassword asks twice at a terminal, and takes the first line of anything else.
 func readPassword(t terminal) (string, error) {
-	fd := int(t.in.Fd()) //nolint:gosec // descriptors are small
+	fd := int(t.in.Fd())
 	if !term.IsTerminal(fd) {
 		line, err := bufio.NewReader(io.LimitReader(t.in, 4096)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {

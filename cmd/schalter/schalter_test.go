@@ -49,7 +49,7 @@ func start(ts *testscript.TestScript, daemon string, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: daemon DIR")
 	}
-	cmd := exec.Command(daemon, "--data", ts.MkAbs(args[0]), "--listen", "127.0.0.1:0", "--demo", "--demo-password", "lindenau-2026") //nolint:gosec // our own program
+	cmd := exec.Command(daemon, "--data", ts.MkAbs(args[0]), "--listen", "127.0.0.1:0", "--demo", "--demo-password", "lindenau-2026")
 	out, in, err := os.Pipe()
 	ts.Check(err)
 	cmd.Stdout, cmd.Stderr = in, in

@@ -65,7 +65,7 @@ func findAddresses(ctx context.Context, listen netip.AddrPort, publics []public,
 			a.unresolved = append(a.unresolved, p.Host)
 		}
 		for _, ip := range answers[i] {
-			a.found = append(a.found, netip.AddrPortFrom(ip.Unmap(), uint16(a.outerPort(p)))) //nolint:gosec // checked to be a port
+			a.found = append(a.found, netip.AddrPortFrom(ip.Unmap(), uint16(a.outerPort(p))))
 		}
 	}
 	if len(a.unresolved) > 0 && before != nil {
@@ -138,7 +138,7 @@ func ordered(all, first []netip.Addr) []netip.Addr {
 func routed() []netip.Addr {
 	var first []netip.Addr
 	for network, target := range map[string]string{"udp4": "192.0.2.1:9", "udp6": "[2001:db8::1]:9"} {
-		conn, err := net.Dial(network, target)
+		conn, err := net.DialUDP(network, nil, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(target)))
 		if err != nil {
 			continue // no route of this family
 		}
@@ -231,7 +231,7 @@ func (a *addresses) relayURLs(reached string) []string {
 // there is nothing else: browsers do no ICE over it, test programs do.
 func (a *addresses) offers() []netip.AddrPort {
 	var all []netip.AddrPort
-	at := func(ip netip.Addr) netip.AddrPort { return netip.AddrPortFrom(ip, uint16(a.port)) } //nolint:gosec // is a port
+	at := func(ip netip.Addr) netip.AddrPort { return netip.AddrPortFrom(ip, uint16(a.port)) }
 	for _, ip := range a.own {
 		if !ip.IsLoopback() {
 			all = append(all, at(ip))

@@ -130,7 +130,7 @@ func problemOf(err error) *control.Problem {
 	if e.Kind == appliance.Unavailable {
 		p.Title, p.Status = "Die Box kann das gerade nicht", http.StatusServiceUnavailable
 	}
-	texts := map[string]string{
+	texts := map[string]string{ //nolint:gosec // texts about passwords, not passwords
 		"id-invalid":         "Der Anmeldename besteht aus kleinen Buchstaben a–z, Ziffern, Punkt, Binde- und Unterstrich.",
 		"office-unknown":     "Ein Amt mit diesem Kürzel gibt es nicht. „schalter status“ zeigt alle.",
 		"role-unknown":       "Rollen sind clerk, host und administrator.",

@@ -58,7 +58,7 @@ func greet(w io.Writer, g greeting) {
 // onTerminal tells whether somebody can hold a phone in front of w.
 func onTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // descriptors are small
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // quiet is the white border that a scanner needs, in modules (ISO/IEC 18004: four).

@@ -41,7 +41,7 @@ type page struct {
 func (p *program) live(t testing.TB, token, name string) *page {
 	t.Helper()
 	id := make([]byte, 16)
-	rand.Read(id) //nolint:errcheck // never fails since Go 1.24
+	rand.Read(id)
 	header := http.Header{"Authorization": {"Bearer " + token}}
 	address := p.url + live.Path + "?page=" + hex.EncodeToString(id)
 	conn, err := live.Dial(t.Context(), strings.Replace(address, "https", "wss", 1), header, p.tls.Clone())

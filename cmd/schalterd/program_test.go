@@ -88,7 +88,7 @@ func beginBy(t testing.TB, dir string, by []string, args ...string) *program {
 	p := &program{t: t, dir: dir, read: make(chan struct{})}
 	all := append([]string{"--data", dir, "--listen", "127.0.0.1:0", "--demo", "--demo-password", demoWord, "--log", "debug"}, args...)
 	line := append(append(slices.Clone(by), os.Args[0]), all...)
-	p.cmd = exec.Command(line[0], line[1:]...) //nolint:gosec // the test's own program
+	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Env = append(os.Environ(), "ACT_AS_DAEMON=1")
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -348,7 +348,7 @@ func (p *program) healthy(t testing.TB) {
 // dice gives random numbers that can be had again: the seed is printed, and SEED=… sets it. Equal streams are equal.
 func dice(t testing.TB, streams int) []*rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number does
+	seed := uint64(time.Now().UnixNano())
 	if given := os.Getenv("SEED"); given != "" {
 		if _, err := fmt.Sscan(given, &seed); err != nil {
 			t.Fatal(err)
@@ -357,7 +357,7 @@ func dice(t testing.TB, streams int) []*rand.Rand {
 	t.Logf("SEED=%d", seed)
 	all := make([]*rand.Rand, streams)
 	for i := range all {
-		all[i] = rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // must be repeatable
+		all[i] = rand.New(rand.NewPCG(seed, uint64(i)))
 	}
 	return all
 }

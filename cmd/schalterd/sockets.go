@@ -74,7 +74,11 @@ func bind(address string) (sockets, error) {
 }
 
 func bindOnce(host, port string) (sockets, error) {
-	tcp, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	wanted, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return sockets{}, err
+	}
+	tcp, err := net.ListenTCP("tcp", wanted)
 	if err != nil {
 		return sockets{}, err
 	}
