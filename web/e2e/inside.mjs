@@ -4,6 +4,7 @@ import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {Box} from './lab/box.mjs';
 import {Browser, trust} from './lab/browsers.mjs';
+import {countStrays} from './lab/namespaces.mjs';
 import {Report} from './lab/report.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -14,6 +15,8 @@ const suites = wanted.length ? all.filter((s) => wanted.some((w) => s.includes(w
 if (!suites.length) { console.error(`no such suite; there are: ${all.join(', ')}`); process.exit(2); }
 
 const report = new Report();
+const strays = countStrays(boxNS);
+let straysBefore = 0;
 const shots = path.join(here, 'out');
 fs.mkdirSync(shots, {recursive: true});
 for (const name of suites) {
@@ -34,6 +37,9 @@ for (const name of suites) {
     for (const b of browsers) await b.close();
     await box.stop();
   }
+  const now = strays();
+  report.check(now === straysBefore, `${name}: the box sends to the people alone`, `${now - straysBefore} packets elsewhere`);
+  straysBefore = now;
   for (const b of browsers) {
     report.check(b.foreign.length === 0, `${name}: no request leaves the house (${b.kind})`, b.foreign.slice(0, 5));
   }

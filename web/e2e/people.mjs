@@ -1,6 +1,6 @@
 // The people of the stories: what a citizen and a clerk do, through the pages alone.
 import {base, PASSWORD} from './lab/box.mjs';
-import {press, says, field, text} from './lab/find.mjs';
+import {press, says, field, text, until} from './lab/find.mjs';
 
 export class Citizen {
   constructor(page) { this.page = page; }
@@ -10,13 +10,13 @@ export class Citizen {
     const p = this.page;
     await p.goto(`${base}/`);
     await press(p, new RegExp(office));
-    await p.waitForFunction(() => location.pathname.startsWith('/w/'));
+    await until(p, 'at a door', () => location.pathname.startsWith('/w/'));
     await (await field(p, /Name/)).type(name);
     await (await field(p, /Worten|Worum/)).type(matter);
     const notice = await p.$('input[type=checkbox][name=notice], input[type=checkbox][name=notice_version]');
     await notice.evaluate((e) => { e.scrollIntoView({block: 'center'}); if (!e.checked) e.click(); });
     await press(p, /Wartezimmer|Warteraum/);
-    await p.waitForFunction(() => location.pathname.startsWith('/g/'));
+    await until(p, 'in the waiting room', () => location.pathname.startsWith('/g/'));
     this.url = p.url();
     await says(p, /Sie sind als Nächst|vor Ihnen|gleich dran/i);
   }
@@ -43,7 +43,7 @@ export class Clerk {
     await (await field(p, /Name|Kennung/)).type(this.name);
     await (await field(p, /Kennwort|Passwort/)).type(PASSWORD);
     await press(p, /Anmelden/, {exact: true});
-    await p.waitForFunction(() => location.pathname === '/desk');
+    await until(p, 'at the desk', () => location.pathname === '/desk');
     await says(p, /Nächste Person/);
   }
 

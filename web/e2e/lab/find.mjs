@@ -59,3 +59,12 @@ export async function field(page, label, timeout = 10_000) {
     await new Promise((r) => setTimeout(r, 60));
   }
 }
+
+/** Waits until a condition holds in the page; says which one did not. (The library's own wait sleeps in covered windows.) */
+export async function until(page, what, condition, timeout = 20_000) {
+  const end = Date.now() + timeout;
+  while (!await page.evaluate(condition).catch(() => false)) {
+    if (Date.now() > end) throw new Error(`${page.labName}: never ${what}, at ${new URL(page.url()).pathname}; text: ${(await text(page)).slice(0, 400)}`);
+    await new Promise((r) => setTimeout(r, 60));
+  }
+}

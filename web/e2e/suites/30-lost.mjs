@@ -1,7 +1,7 @@
 // Nothing is lost: reload, second tab, no network, restart of the daemon.
 import {Citizen, Clerk} from '../people.mjs';
 import {firstPicture, received} from '../lab/media.mjs';
-import {press, says, text} from '../lab/find.mjs';
+import {press, says, text, until} from '../lab/find.mjs';
 import {cable} from '../lab/namespaces.mjs';
 import {tidy} from '../lab/box.mjs';
 
@@ -83,7 +83,7 @@ export default async function lost({report, box, open, peopleNS}) {
     await new Promise((r) => setTimeout(r, 90_000));
     cable(peopleNS, true);
     const t = Date.now();
-    await cp.waitForFunction(() => !/Keine Verbindung/i.test(document.body.innerText), {timeout: 20_000});
+    await until(cp, 'connected again', () => !/Keine Verbindung/i.test(document.body.innerText));
     report.figure('90 s without network → waiting page connected again (ms)', Date.now() - t);
     await says(cp, /Nächst|vor Ihnen/i);
     await weber.next();

@@ -4,7 +4,7 @@ import {Citizen, Clerk} from '../people.mjs';
 import {base, PASSWORD, tidy} from '../lab/box.mjs';
 import {audit} from '../lab/audit.mjs';
 import {firstPicture} from '../lab/media.mjs';
-import {control, field, press, says} from '../lab/find.mjs';
+import {control, field, press, says, until} from '../lab/find.mjs';
 import {cable} from '../lab/namespaces.mjs';
 
 const documents = {start: '/', door: '/w/buergerbuero', 'closed door': '/w/steuern', 'sign in': '/anmelden', help: '/hilfe', imprint: '/impressum',
@@ -28,7 +28,10 @@ async function tabTo(page, rx, limit = 60) {
 export default async function access({report, open, shots, peopleNS}) {
   const chromium = await open('chromium');
 
-  await report.story('documents', async () => {
+  const only = process.env.LAB_STORY ? new RegExp(process.env.LAB_STORY) : /./;
+  const story = (name, f) => (only.test(name) ? report.story(name, f) : undefined);
+
+  await story('documents', async () => {
     const p = await chromium.person('anybody');
     for (const [state, path] of Object.entries(documents)) {
       await p.goto(base + path);
@@ -51,7 +54,7 @@ export default async function access({report, open, shots, peopleNS}) {
     await p.browserContext().close();
   });
 
-  await report.story('every state of visit and desk', async () => {
+  await story('every state of visit and desk', async () => {
     tidy(peopleNS, ['weber', 'oezdemir']);
     const cp = await chromium.person('citizen'); const wp = await chromium.person('weber'); const op = await chromium.person('oezdemir');
     const citizen = new Citizen(cp); const weber = new Clerk(wp, 'weber'); const oezdemir = new Clerk(op, 'oezdemir');
@@ -69,8 +72,8 @@ export default async function access({report, open, shots, peopleNS}) {
     await audit(report, cp, 'visit offline', shots);
     await audit(report, wp, 'desk offline', shots);
     cable(peopleNS, true);
-    await cp.waitForFunction(() => !/Keine Verbindung/i.test(document.body.innerText));
-    await wp.waitForFunction(() => !/Keine Verbindung/i.test(document.body.innerText));
+    await until(cp, 'connected again', () => !/Keine Verbindung/i.test(document.body.innerText));
+    await until(wp, 'connected again', () => !/Keine Verbindung/i.test(document.body.innerText));
     await weber.next();
     await control(cp, /Gespräch beginnen/);
     await audit(report, cp, 'visit called', shots);
@@ -98,7 +101,7 @@ export default async function access({report, open, shots, peopleNS}) {
     for (const p of [cp, wp, op]) await p.browserContext().close();
   });
 
-  await report.story('camera and microphone denied', async () => {
+  await story('camera and microphone denied', async () => {
     const p = await chromium.person('citizen', {prelude: `navigator.mediaDevices.getUserMedia=()=>Promise.reject(new DOMException('x','NotAllowedError'));`});
     const citizen = new Citizen(p);
     await citizen.arrive({name: 'Ilse Hoffmann', matter: 'Führungszeugnis'});
@@ -109,7 +112,7 @@ export default async function access({report, open, shots, peopleNS}) {
     await p.browserContext().close();
   });
 
-  await report.story('the whole flow by keyboard', async () => {
+  await story('the whole flow by keyboard', async () => {
     tidy(peopleNS, ['weber', 'oezdemir']);
     const cp = await chromium.person('citizen'); const wp = await chromium.person('weber'); const op = await chromium.person('oezdemir');
     for (const [p, name] of [[wp, 'weber'], [op, 'oezdemir']]) {
@@ -117,17 +120,17 @@ export default async function access({report, open, shots, peopleNS}) {
       await tabTo(p, /Anmeldename|Kennung/); await p.keyboard.type(name);
       await tabTo(p, /Kennwort|Passwort/); await p.keyboard.type(PASSWORD);
       await p.keyboard.press('Enter');
-      await p.waitForFunction(() => location.pathname === '/desk');
+      await until(p, 'at the desk', () => location.pathname === '/desk');
       await says(p, /Nächste Person/);
     }
     await cp.goto(`${base}/`);
     await tabTo(cp, /Bürgerbüro/); await cp.keyboard.press('Enter');
-    await cp.waitForFunction(() => location.pathname.startsWith('/w/'));
+    await until(cp, 'at a door', () => location.pathname.startsWith('/w/'));
     await tabTo(cp, /Ihr Name/); await cp.keyboard.type('Jonas Keller');
     await tabTo(cp, /Worten|Worum/); await cp.keyboard.type('Fundsache');
-    await tabTo(cp, /gelesen|Datenschutz|einverstanden|Kenntnis/i); await cp.keyboard.press('Space');
+    await tabTo(cp, /Ich habe die Hinweise/); await cp.keyboard.press('Space');
     await tabTo(cp, /Wartezimmer|Warteraum/); await cp.keyboard.press('Enter');
-    await cp.waitForFunction(() => location.pathname.startsWith('/g/'));
+    await until(cp, 'in the waiting room', () => location.pathname.startsWith('/g/'));
     await says(wp, /Jonas Keller/);
     await wp.keyboard.down('Alt'); await wp.keyboard.press('KeyN'); await wp.keyboard.up('Alt');
     await control(cp, /Gespräch beginnen/);
@@ -135,7 +138,7 @@ export default async function access({report, open, shots, peopleNS}) {
     report.check(/Gespräch beginnen/.test(focused), 'keyboard: the call takes the focus to its button', focused);
     await cp.keyboard.press('Enter');
     await says(wp, /Weiterleiten/);
-    await wp.waitForFunction(() => [...document.querySelectorAll('button')].some((b) => /Weiterleiten/.test(b.innerText) && !b.disabled));
+    await until(wp, 'talking', () => [...document.querySelectorAll('button')].some((b) => /Weiterleiten/.test(b.innerText) && !b.disabled));
     await wp.keyboard.down('Alt'); await wp.keyboard.press('KeyW'); await wp.keyboard.up('Alt');
     await says(wp, /Wohin/);
     await wp.keyboard.press('ArrowDown');
@@ -148,7 +151,7 @@ export default async function access({report, open, shots, peopleNS}) {
     await op.keyboard.down('Alt'); await op.keyboard.press('KeyN'); await op.keyboard.up('Alt');
     await control(cp, /Gespräch beginnen/);
     await cp.keyboard.press('Enter');
-    await op.waitForFunction(() => [...document.querySelectorAll('button')].some((b) => /Beenden/.test(b.innerText) && !b.disabled));
+    await until(op, 'talking', () => [...document.querySelectorAll('button')].some((b) => /Beenden/.test(b.innerText) && !b.disabled));
     await tabTo(op, /^\s*Beenden/); await op.keyboard.press('Enter');
     await tabTo(op, /Erledigt|Vorgang beenden|Gespräch beenden/); await op.keyboard.press('Enter');
     if (await op.$('dialog[open]')) { await tabTo(op, /Vorgang beenden|Gespräch beenden|^\s*Beenden/); await op.keyboard.press('Enter'); }
