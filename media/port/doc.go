@@ -10,10 +10,12 @@
 // Mux has the methods of a UDP mux of an ICE library. A peer's queue is the net.PacketConn that GetConn gave for its
 // ufrag and address family. An address gets an owner only when the peer has answered a Binding request from it with a
 // success response: the ICE agent does so after it has checked the message's integrity, so nobody takes another's
-// address by forging its source. Packets leave for an address only while such an answer is younger than 30 s (consent,
-// RFC 7675), from the local address that the nominating check came to.
+// address by forging its source. Answers leave from the local address that was asked, everything else from the one that
+// was nominated.
 //
-// The mux is made for ICE-lite agents: they only answer. An agent that sends checks of its own finds them dropped.
+// Packets leave for an address only with its consent, not older than 30 s (RFC 7675). The mux is made for ICE-lite agents,
+// which send no checks; given the other side's credentials (Consent) it checks each address itself, and until the first
+// answer not more than a few hundred bytes leave for it: a seat cannot have its media sent to somebody else.
 //
 // # The way of a TCP connection
 //

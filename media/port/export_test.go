@@ -14,6 +14,8 @@ const (
 	MaxRemotes = maxRemotes
 	QueueSize  = queueSize
 	QueueMedia = queueMedia
+
+	HandshakesOfNetwork = handshakesOfNetwork
 )
 
 // Reserved tells whether only a virtual remote can have an address.

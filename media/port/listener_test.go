@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -373,6 +374,63 @@ func TestHandshakesAreBounded(t *testing.T) {
 		if err == nil {
 			_ = c.Close()
 			break
+		}
+	}
+}
+
+// hurry accepts connections whose time limits are a hundredth of what was asked for.
+type hurry struct{ net.Listener }
+
+func (h hurry) Accept() (net.Conn, error) {
+	c, err := h.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return hurried{c}, nil
+}
+
+func TestSlowHandshakesEnd(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := serve(t, port.ListenerConfig{TCP: hurry{l}})
+	for name, b := range map[string][]byte{
+		"nothing": nil, "half a hello": {0x16, 3, 1, 2, 0, 1, 0}, "half a frame": framed(binding([12]byte{}, "a:b", "c", true))[:5],
+		"half a request": []byte("GET / HTTP/1.1\r\nHost: x"),
+	} {
+		c := h.dial()
+		write(t, c, b)
+		ended(t, c) // after 10 s, hurried
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+	silent := h.dialTLS() // and no protocol named
+	ended(t, silent)
+}
+
+func TestHandshakesOfOneNetworkAreBounded(t *testing.T) {
+	h := serve(t, port.ListenerConfig{})
+	var slow []net.Conn
+	for range port.HandshakesOfNetwork {
+		c := h.dial()
+		write(t, c, []byte{0x16})
+		slow = append(slow, c)
+	}
+	ended(t, h.dial())
+	for _, c := range slow {
+		_ = c.Close()
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.77": "192.0.2.0/24", "::ffff:192.0.2.77": "192.0.2.0/24", "2001:db8:1:2ff::1": "2001:db8:1:200::/56",
+		"fe80::1%lo": "fe80::/56",
+	} {
+		if got := port.Network(netip.MustParseAddr(address)); got.String() != want {
+			t.Errorf("%s is of %v, want %s", address, got, want)
 		}
 	}
 }

@@ -21,7 +21,7 @@ const (
 // MuxConfig is what a Mux is made of.
 type MuxConfig struct {
 	// Conns are sockets of one port: one, or several for the reuse of a port by several readers. Wildcard addresses and
-	// both families are fine. The mux owns them from now on.
+	// both families are fine. The mux closes them, unless NewMux fails.
 	Conns []*net.UDPConn
 	Log   *slog.Logger
 }

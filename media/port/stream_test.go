@@ -22,6 +22,7 @@ func (h hurried) soon(t time.Time) time.Time {
 	return time.Now().Add(time.Until(t) / 100)
 }
 
+func (h hurried) SetDeadline(t time.Time) error      { return h.Conn.SetDeadline(h.soon(t)) }
 func (h hurried) SetReadDeadline(t time.Time) error  { return h.Conn.SetReadDeadline(h.soon(t)) }
 func (h hurried) SetWriteDeadline(t time.Time) error { return h.Conn.SetWriteDeadline(h.soon(t)) }
 
