@@ -143,7 +143,7 @@ func routed() []netip.Addr {
 			continue // no route of this family
 		}
 		first = append(first, conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap())
-		conn.Close()
+		_ = conn.Close() // nothing was sent
 	}
 	return first
 }
