@@ -64,9 +64,12 @@ function silentWave(): ArrayBuffer {
   return view.buffer as ArrayBuffer;
 }
 
-/** Lets the page sound as early as the browser allows: at once after a touch on the page before, else at the first touch. */
+/**
+ * Lets the page sound as early as the browser allows: at once after a touch on the page before, else at the first touch.
+ * A finger counts for browsers only when it is lifted; capture comes before the button that was meant.
+ */
 export function unlockSound(): void {
-  for (const kind of ['pointerdown', 'keydown'] as const) window.addEventListener(kind, allow, { passive: true });
+  for (const kind of ['pointerup', 'click', 'keydown'] as const) window.addEventListener(kind, allow, { passive: true, capture: true });
   void probe();
 }
 
