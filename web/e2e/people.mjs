@@ -24,7 +24,8 @@ export class Citizen {
   /** Switches camera and microphone on, where the page waits for that. */
   async devices() {
     const p = this.page;
-    if (/Kamera und Mikrofon (einschalten|testen|prüfen)|Kamera einschalten/.test(await text(p))) await press(p, /Kamera und Mikrofon (einschalten|testen|prüfen)|Kamera einschalten/);
+    await says(p, /Kamera und Mikrofon einschalten|Kamera ist an/);
+    if (/Kamera und Mikrofon einschalten/.test(await text(p))) await press(p, /Kamera und Mikrofon einschalten/);
     await says(p, /Kamera ist an|Kamera und Mikrofon funktionieren/i);
   }
 
@@ -49,7 +50,8 @@ export class Clerk {
 
   /** Switches the clerk's own devices on before the first talk, where the page waits for that. */
   async devices() {
-    if (/Kamera und Mikrofon (einschalten|prüfen)/.test(await text(this.page))) await press(this.page, /Kamera und Mikrofon (einschalten|prüfen)/);
+    await press(this.page, /Kamera und Mikrofon einschalten/);
+    await says(this.page, /Kamera ist an/);
   }
 
   async next() { await press(this.page, /Nächste Person aufrufen/); }

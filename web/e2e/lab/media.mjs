@@ -48,7 +48,7 @@ export async function picture(page) {
         if (r.track?.kind !== 'video' || r.track.muted || r.track.readyState !== 'live') continue;
         const v = document.createElement('video');
         v.muted = true; v.playsInline = true; v.srcObject = new MediaStream([r.track]);
-        await v.play().catch(() => {});
+        void v.play().catch(() => {}); // waits for ever when nothing comes
         for (let i = 0; i < 60 && v.videoWidth === 0; i++) await new Promise((f) => setTimeout(f, 50));
         if (v.videoWidth === 0) continue;
         const g = new OffscreenCanvas(64, 36).getContext('2d', {willReadFrequently: true});

@@ -6,7 +6,7 @@ import shared from './gen/messages/de-shared.js';
 import { unlockSound } from './media/sound';
 import { boot, mountPoint } from './shared/boot';
 import { use } from './shared/texts';
-import './styles/base.css';
+import './styles/page.css';
 
 use(shared, texts);
 unlockSound();

@@ -5,7 +5,7 @@ import type { TownHead } from './live/views';
 import { unlockSound } from './media/sound';
 import { boot, mountPoint } from './shared/boot';
 import { use } from './shared/texts';
-import './styles/base.css';
+import './styles/page.css';
 
 use(shared);
 unlockSound();

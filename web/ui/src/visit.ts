@@ -4,7 +4,7 @@ import texts from './gen/messages/de-visit.js';
 import { unlockSound } from './media/sound';
 import { boot, mountPoint } from './shared/boot';
 import { use } from './shared/texts';
-import './styles/base.css';
+import './styles/page.css';
 import { VisitPage, type VisitBoot } from './visit/visit.svelte';
 import Visit from './visit/Visit.svelte';
 
