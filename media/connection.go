@@ -46,7 +46,12 @@ func newConnection(e *engine, room RoomID, way direction, changed func(*connecti
 	// that something changed is told, and whoever hears it looks for himself.
 	tell := func() { c.run(func() { changed(c) }) }
 	pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { tell() })
-	pc.SCTP().Transport().OnStateChange(func(webrtc.DTLSTransportState) { tell() })
+	pc.SCTP().Transport().OnStateChange(func(s webrtc.DTLSTransportState) {
+		if s == webrtc.DTLSTransportStateConnected {
+			c.guard.settled.Store(true)
+		}
+		tell()
+	})
 	return c, nil
 }
 

@@ -97,6 +97,33 @@ func TestLossesAreAskedFor(t *testing.T) {
 	})
 }
 
+// When more is missing than can be asked for, asking for a part of it mends no picture: a key frame does.
+func TestLongLossIsMendedByAKeyFrame(t *testing.T) {
+	answering(t, vp8, func(r *receiver, p *post) {
+		send := func(seq uint16) { r.take(rtpPacket(seq, uint32(seq), 100, 0, 0, []byte{0x10, 0})) }
+		send(1)
+		send(1 + nackOpen + 50)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		sent := p.take()
+		keys := 0
+		for _, s := range sent {
+			if _, ok := s.(*rtcp.PictureLossIndication); ok {
+				keys++
+			}
+		}
+		if asked := nacked(sent); len(asked) != 0 || keys != 1 {
+			t.Errorf("asked for %d packets and %d key frames", len(asked), keys)
+		}
+		send(1 + nackOpen + 52) // and what is lost later is asked for as ever
+		time.Sleep(nackAfter)
+		synctest.Wait()
+		if asked := nacked(p.take()); len(asked) != 1 || asked[0] != 1+nackOpen+51 {
+			t.Errorf("then asked for %v", asked)
+		}
+	})
+}
+
 // Many packets may pass between two looks; what they hide is found all the same.
 func TestLossesAreFoundInTheStream(t *testing.T) {
 	answering(t, vp8, func(r *receiver, p *post) {
@@ -277,6 +304,13 @@ func TestEvents(t *testing.T) {
 	})
 }
 
+// record is one record of DTLS.
+func record(kind byte, epoch uint16, body ...byte) []byte {
+	b := binary.BigEndian.AppendUint16([]byte{kind, 254, 253}, epoch)
+	b = append(b, 0, 0, 0, 1, 0, 0) // a number that the library has not seen
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(body))), body...)
+}
+
 func TestGuard(t *testing.T) {
 	g := &guard{}
 	media := func(stream uint32) []byte {
@@ -306,6 +340,31 @@ func TestGuard(t *testing.T) {
 	g.admit(nil)
 	if g.takes(media(2)) {
 		t.Error("media after the end")
+	}
+	g.settled.Store(true)
+	for name, c := range map[string]struct {
+		in   []byte
+		want bool
+	}{
+		"encrypted alert":        {record(21, 1, make([]byte, 26)...), true},
+		"alert":                  {record(21, 0, 1, 0), false},
+		"data":                   {record(23, 0, 1), false},
+		"repeated flight":        {append(append(record(22, 0, 16, 0), record(20, 0, 1)...), record(22, 1, 9)...), true},
+		"alert behind a flight":  {append(record(22, 0, 16), record(21, 0, 2, 40)...), false},
+		"change that is none":    {record(20, 0, 7), false},
+		"record that is cut off": {record(22, 1, 1, 2, 3)[:15], false},
+		"half a header":          {[]byte{22, 254, 253}, false},
+		"of no known type":       {record(63, 0, 1), false},
+	} {
+		if got := g.takes(c.in); got != c.want {
+			t.Errorf("after the handshake, %s: %v", name, got)
+		}
+	}
+	for range maxPlain {
+		g.takes(record(22, 0, 1))
+	}
+	if g.takes(record(22, 0, 1)) || !g.takes(record(22, 1, 1)) {
+		t.Error("plain handshake messages without end, or no encrypted ones after them")
 	}
 	floods := 0
 	g.flooded = func() { floods++ }

@@ -25,6 +25,10 @@ type UDPMux interface {
 // maxReports is how many different streams a peer may send reports about. A browser has as many as there are m-lines.
 const maxReports = 256
 
+// maxPlain is how many unencrypted datagrams of DTLS are let through after the handshake. A browser that has lost its end
+// sends its last flight again, a few times.
+const maxPlain = 64
+
 // maxBuffered bounds what waits for a receiver, in bytes for each stream: half a second of very good video.
 const maxBuffered = 256 << 10
 
@@ -35,6 +39,9 @@ type guard struct {
 	allowed atomic.Pointer[[]uint32]
 	reports atomic.Int32
 	flooded func() // called once, when maxReports is exceeded
+
+	settled atomic.Bool  // the DTLS handshake is over
+	plain   atomic.Int32 // unencrypted datagrams since then
 
 	strangers atomic.Uint64 // packets of streams that nobody named
 
@@ -48,8 +55,11 @@ func (g *guard) admit(streams []uint32) { g.allowed.Store(&streams) }
 
 // takes tells whether a datagram may go on to the library.
 func (g *guard) takes(b []byte) bool {
+	if len(b) > 0 && b[0] >= 20 && b[0] <= 63 {
+		return !g.settled.Load() || g.takesRecords(b)
+	}
 	if len(b) < 12 || b[0] < 128 || b[0] > 191 || b[1] >= 192 && b[1] <= 223 {
-		return true // STUN, DTLS, RTCP (RFC 7983, RFC 5761)
+		return true // STUN, RTCP (RFC 7983, RFC 5761)
 	}
 	stream := binary.BigEndian.Uint32(b[8:12])
 	if list := g.allowed.Load(); list != nil {
@@ -61,6 +71,31 @@ func (g *guard) takes(b []byte) bool {
 	}
 	g.strangers.Add(1)
 	return false
+}
+
+// takesRecords tells whether a datagram of DTLS may go on after the handshake. The library believes unencrypted records
+// even then: one forged alert, or one record that it cannot read, makes it send the browser an alert that is genuine,
+// and the browser hangs up. So only what a repeated last flight is made of comes in without encryption.
+func (g *guard) takesRecords(b []byte) bool {
+	plain := false
+	for len(b) > 0 { // RFC 6347, section 4.1: type, version, epoch, number, length
+		if len(b) < 13 {
+			return false
+		}
+		body, epoch := int(binary.BigEndian.Uint16(b[11:])), binary.BigEndian.Uint16(b[3:])
+		if len(b)-13 < body {
+			return false
+		}
+		if epoch == 0 {
+			plain = true
+			changes := b[0] == 20 && body == 1 && b[13] == 1 // ChangeCipherSpec
+			if b[0] != 22 && !changes {
+				return false
+			}
+		}
+		b = b[13+body:]
+	}
+	return !plain || g.plain.Add(1) <= maxPlain
 }
 
 // buffer is the library's place for packets of one stream. Reports are authenticated before they get here, so a peer
