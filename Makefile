@@ -62,6 +62,10 @@ lint: bin/.ui ## golangci-lint; its first build takes three minutes
 vuln: bin/.ui ## known weaknesses in what we import; warns only when the list cannot be had
 	nice go run $(GOVULNCHECK) ./... || echo 'see above: a finding, or the list at vuln.go.dev could not be reached'
 
+.PHONY: pictures
+pictures: bin/.need-test bin/.ui web/e2e/node_modules/.package-lock.json build ## the README's pictures, from the running product (root)
+	node web/e2e/run.mjs pictures
+
 .PHONY: clean-demo
 clean-demo: ## drop the demo's data
 	rm -rf -- '$(DATA)'

@@ -11,7 +11,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const {LAB_BOX: boxNS, LAB_PEOPLE: peopleNS, LAB_WORK: work, LAB_ROOT: root} = process.env;
 const all = fs.readdirSync(path.join(here, 'suites')).filter((f) => f.endsWith('.mjs')).map((f) => f.slice(0, -4)).sort();
 const wanted = process.argv.slice(2);
-const suites = wanted.length ? all.filter((s) => wanted.some((w) => s.includes(w))) : all;
+const suites = wanted[0] === 'pictures' ? wanted : wanted.length ? all.filter((s) => wanted.some((w) => s.includes(w))) : all;
 if (!suites.length) { console.error(`no such suite; there are: ${all.join(', ')}`); process.exit(2); }
 
 const report = new Report();
@@ -28,8 +28,8 @@ for (const name of suites) {
   try {
     await box.start();
     const store = trust(dir, box.caFile());
-    const open = async (kind) => { const b = await Browser.launch(kind, store, dir); browsers.push(b); return b; };
-    const suite = await import(`./suites/${name}.mjs`);
+    const open = async (kind, flags) => { const b = await Browser.launch(kind, store, dir, flags); browsers.push(b); return b; };
+    const suite = await import(name === 'pictures' ? './pictures.mjs' : `./suites/${name}.mjs`);
     await suite.default({report, box, open, boxNS, peopleNS, shots, dir});
   } catch (e) {
     report.check(false, name, e.stack ?? String(e));

@@ -30,11 +30,11 @@ const prelude = (relayOnly) => `
       super(${relayOnly} ? {...c, iceTransportPolicy: 'relay'} : c, ...rest); window.labConnections.push(this); } }; }`;
 
 export class Browser {
-  static async launch(kind, store, dir) {
+  static async launch(kind, store, dir, flags = []) {
     const b = new Browser();
     b.kind = kind;
     if (kind === 'chromium') {
-      b.handle = await puppeteer.launch({browser: 'chrome', executablePath: '/usr/bin/chromium', headless: true, pipe: true, args: chromiumFlags,
+      b.handle = await puppeteer.launch({browser: 'chrome', executablePath: '/usr/bin/chromium', headless: true, pipe: true, args: [...chromiumFlags, ...flags],
         env: {...process.env, HOME: store.home, LANG: 'de_DE.UTF-8'}, protocolTimeout: 60_000});
     } else {
       const profile = fs.mkdtempSync(path.join(dir, 'firefox-'));
@@ -57,7 +57,7 @@ export class Browser {
     await page.evaluateOnNewDocument(prelude(relayOnly) + more);
     page.on('pageerror', (e) => this.faults.push(`${name}: ${e.message}`));
     page.on('console', (m) => { if (m.type() === 'error') this.faults.push(`${name}: ${m.text()}`); });
-    page.on('request', (r) => { if (!/^(https:\/\/schalter\.test:8443\/|data:|blob:|about:)/.test(r.url())) this.foreign.push(`${name}: ${r.url()}`); });
+    page.on('request', (r) => { if (!/^(https:\/\/schalter\.test:8443\/|data:|blob:|about:|file:)/.test(r.url())) this.foreign.push(`${name}: ${r.url()}`); });
     page.labName = name;
     return page;
   }
