@@ -15,7 +15,7 @@ const (
 	reportEvery = time.Second            // receiver and sender reports
 	nackAfter   = 10 * time.Millisecond  // packets that were only reordered arrive within
 	nackTries   = 8
-	nackOpen    = 128 // missing packets that are pursued at once, the newest
+	nackOpen    = 128 // missing packets that are pursued at once; when there are more, none is
 )
 
 // nackWait is the pause after the n-th request for a packet: a round trip and a bit, growing.
@@ -123,7 +123,9 @@ func (f *feedback) repair(now time.Time) time.Time {
 	return next
 }
 
-// collect brings the list of losses up to date: what has arrived goes, what is newly missing comes.
+// collect brings the list of losses up to date: what has arrived goes, what is newly missing comes. When that is more
+// than can be pursued (the publisher was gone for seconds), the repetitions would choke a way that has just come back,
+// and still leave holes: then a key frame is asked for instead.
 func (f *feedback) collect(now time.Time) {
 	tally, ok := f.r.cache.Tally()
 	if !ok {
@@ -134,6 +136,12 @@ func (f *feedback) collect(now time.Time) {
 		from = f.losses[0].seq
 	}
 	f.found = f.r.cache.Missing(from, f.found[:0])
+	if len(f.found) == cap(f.found) {
+		f.losses, f.scanned = f.losses[:0], tally.Highest
+		f.r.keyWanted.Store(true)
+		f.r.poke()
+		return
+	}
 	old, at := f.losses, 0
 	merged := make([]loss, 0, nackOpen)
 	for _, seq := range f.found {
