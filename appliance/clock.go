@@ -34,6 +34,11 @@ func (h *House) lapses(v *Visit) (time.Time, lapse) {
 			// Who came back into the queue while absent (the talk broke off with the whole line) has that long too.
 			return later(at, v.WaitsFrom).Add(h.terms.AbsentFor), gaveUp
 		}
+	case Parked:
+		// Without an end, name and matter of somebody who never came back would be kept for ever.
+		if at, will := h.citizens[v.ID].absentFrom(h.terms); will {
+			return later(at, v.ParkedAt).Add(h.terms.ParkedFor), gaveUp
+		}
 	}
 	return time.Time{}, nothing
 }

@@ -90,6 +90,7 @@ type Terms struct {
 	Interrupted time.Duration // not heard of: shown grey
 	PresentFor  time.Duration // not heard of: absent, skipped; the same for a clerk's claim
 	AbsentFor   time.Duration // absent so long: left
+	ParkedFor   time.Duration // the same for who is parked: time to fetch a paper, but not to the next day
 	PullBackFor time.Duration // a transfer can be taken back so long, while it still waits
 	ReasonFrom  int           // transfers from which on a reason is needed
 }
@@ -99,6 +100,6 @@ func DefaultTerms() Terms {
 	return Terms{
 		CallFor: 45 * time.Second, MoreTime: 60 * time.Second, MaxCalls: 3, SkipMissed: 2 * time.Minute,
 		Interrupted: 20 * time.Second, PresentFor: 2 * time.Minute, AbsentFor: 15 * time.Minute,
-		PullBackFor: 5 * time.Minute, ReasonFrom: 3,
+		ParkedFor: 12 * time.Hour, PullBackFor: 5 * time.Minute, ReasonFrom: 3,
 	}
 }
