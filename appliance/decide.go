@@ -1,9 +1,6 @@
 package appliance
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Decide tells what an event would change. It changes nothing itself. Errors are of type *Error.
 //
@@ -63,7 +60,7 @@ func wrong(code, field string) *Error { return &Error{Kind: Invalid, Code: code,
 func (h *House) actingClerk(by Actor) (*Clerk, error) {
 	c := h.clerks[by.Clerk]
 	asStaff := by.Role == ClerkRole || by.Role == Host || by.Role == Administrator
-	if c == nil || c.Disabled || !asStaff || !slices.Contains(c.Roles, ClerkRole) {
+	if c == nil || !c.Works() || !asStaff {
 		return nil, refuse(Forbidden, "role")
 	}
 	return c, nil

@@ -34,6 +34,9 @@ func (v *Visit) former() *Leg {
 	return &v.Legs[len(v.Legs)-2]
 }
 
+// Works tells whether somebody may sit at a desk: who is disabled, or has other roles alone, may not.
+func (c *Clerk) Works() bool { return !c.Disabled && slices.Contains(c.Roles, ClerkRole) }
+
 // serves tells whether people who wait for this office are the clerk's.
 func (c *Clerk) serves(office OfficeID) bool { return slices.Contains(c.Offices, office) }
 

@@ -211,7 +211,7 @@ func (s *steward) note(c *appliance.Change) {
 	}
 	for _, step := range c.Clerks {
 		s.news.all = true
-		if after := step.After; after != nil && after.Disabled {
+		if after := step.After; after != nil && !after.Works() {
 			s.dismissClerk(after.ID)
 		} else if after == nil && step.Before != nil {
 			s.dismissClerk(step.Before.ID)

@@ -226,6 +226,27 @@ func TestSignedOutEndsLines(t *testing.T) {
 	})
 }
 
+// Who keeps the sign-in but may not work at a desk any more sees no queue from then on.
+func TestRoleTakenAwayEndsLines(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		b.arrive("v1", "buergerbuero")
+		b.page(citizen("v1"), "c1")
+		w := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w1", Session: "s1"})
+		b.talk("weber")
+		w.seat()
+		row := lindenau().Clerks[0]
+		row.Roles = []appliance.Role{appliance.Host}
+		b.do(appliance.Actor{Role: appliance.TheHouse}, appliance.PutClerk{Clerk: row})
+		time.Sleep(time.Second)
+		b.want("no clerk any more", w.sent(), "ended:signed-out")
+		if n := len(b.seated()); n != 1 {
+			t.Fatalf("%d sit, want the citizen", n)
+		}
+		_, err := b.Connect(t.Context(), hall.Joiner{Actor: clerk("weber")})
+		b.refused(err, "role")
+	})
+}
+
 func TestRestartRestoresTalks(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
 		b.arrive("v1", "buergerbuero")

@@ -95,7 +95,7 @@ func (s *steward) mayConnect(by appliance.Actor) (over bool, err error) {
 		}
 		return v.State.Over(), nil
 	case by.Clerk != "" && by.Visit == "":
-		if c, ok := s.house.Clerk(by.Clerk); !ok || c.Disabled {
+		if c, ok := s.house.Clerk(by.Clerk); !ok || !c.Works() {
 			return false, &appliance.Error{Kind: appliance.Forbidden, Code: "role"}
 		}
 		return false, nil
