@@ -290,6 +290,21 @@ func TestSigningInAndOut(t *testing.T) {
 	h.ask("GET", "/api/v1/desk", nil, "Cookie", old).wants(t, 401, "token-missing")
 }
 
+// TestSignInOpensTheDesk: a desk is available after sign-in, whatever it was left as.
+func TestSignInOpensTheDesk(t *testing.T) {
+	h := open(t)
+	token := bearerOf(h.signIn("weber"))
+	h.ask("PUT", "/api/v1/desk", map[string]string{"state": "pause"}, "Authorization", token).wants(t, 200, "")
+	h.ask("DELETE", "/api/v1/login", nil, "Authorization", token).wants(t, 204, "")
+	h.arrive("buergerbuero", "Ilse")
+	token = bearerOf(h.signIn("weber"))
+	a := h.ask("GET", "/api/v1/desk", nil, "Authorization", token)
+	if s := a.fields(t)["state"]; s != "available" {
+		t.Errorf("desk state %v after sign-in", s)
+	}
+	h.ask("POST", "/api/v1/desk/next", nil, "Authorization", token).wants(t, 200, "")
+}
+
 func TestIdleSignInEnds(t *testing.T) {
 	h := open(t)
 	cookie := h.signIn("weber")

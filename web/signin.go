@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"schalter/appliance"
+	"schalter/appliance/hall"
 )
 
 // welcome is the answer to a sign-in. Name is the sign-in name, as it was given.
@@ -47,8 +48,26 @@ func (w *Web) begin(c *call, name, password string) (appliance.Clerk, error) {
 			return appliance.Clerk{}, err
 		}
 	}
+	if err := w.openDesk(c, clerk); err != nil {
+		return appliance.Clerk{}, err
+	}
 	setStaffCookie(c.rw, token)
 	return clerk, nil
+}
+
+// openDesk makes a desk available that was left in a pause: who signs in is there.
+func (w *Web) openDesk(c *call, clerk appliance.Clerk) error {
+	if !clerk.Works() {
+		return nil
+	}
+	desk, err := w.hall.Desk(c.ctx(), clerk.ID)
+	if err != nil || desk.State != appliance.Pause {
+		return err
+	}
+	_, err = w.hall.Do(c.ctx(), hall.Request{
+		Actor: appliance.Actor{Role: appliance.ClerkRole, Clerk: clerk.ID}, Event: appliance.SetDesk{State: appliance.Available},
+	})
+	return err
 }
 
 // end ends a sign-in session and its live connections at once. A token that is nobody's is no error.
