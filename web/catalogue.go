@@ -78,6 +78,10 @@ func (c catalogue) minutes(between [2]int) string {
 func (c catalogue) load(o appliance.OfficeView) string {
 	waiting := c.count("load", o.Waiting)
 	switch {
+	case o.Waiting == 0 && o.Staff == 0: // "nobody waits, nobody is there" reads like a riddle
+		return c.get("load.unstaffed")
+	case o.Waiting == 0 && o.WaitMinutes != nil && o.WaitMinutes[1] <= 0:
+		return waiting
 	case o.WaitMinutes != nil:
 		return waiting + ", " + c.minutes(*o.WaitMinutes)
 	case o.Staff == 0:

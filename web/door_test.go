@@ -60,7 +60,7 @@ func TestDoorWithoutScript(t *testing.T) {
 	if r := n.one(t, "meta", "http-equiv=refresh"); r.attr("content") != "20" || r.Parent.Data != "noscript" {
 		t.Error("no refresh where there is no script")
 	}
-	if s := n.one(t, "main").text(); !strings.Contains(s, "Sie sind als Nächstes an der Reihe") {
+	if s := n.one(t, "main").text(); !strings.Contains(s, "Sie sind als Nächstes dran") {
 		t.Errorf("waiting: %q", s)
 	}
 	weber := bearerOf(h.signIn("weber"))

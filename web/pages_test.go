@@ -234,11 +234,13 @@ func TestStartPageSaysHowThingsStand(t *testing.T) {
 func TestLoadInWords(t *testing.T) {
 	h := open(t)
 	for want, o := range map[string]appliance.OfficeView{
-		"niemand wartet, gerade ist niemand am Platz": {},
-		"1 wartet, etwa 5–10 Minuten":                 {Waiting: 1, Staff: 1, WaitMinutes: &[2]int{5, 10}},
-		"3 warten, etwa 20 Minuten":                   {Waiting: 3, Staff: 1, WaitMinutes: &[2]int{20, 20}},
-		"niemand wartet, ohne Wartezeit":              {Staff: 1, WaitMinutes: &[2]int{0, 0}},
-		"2 warten, höchstens 5 Minuten":               {Waiting: 2, Staff: 1, WaitMinutes: &[2]int{0, 5}},
+		"gerade ist niemand am Platz":           {},
+		"2 warten, gerade ist niemand am Platz": {Waiting: 2},
+		"1 wartet, etwa 5–10 Minuten":           {Waiting: 1, Staff: 1, WaitMinutes: &[2]int{5, 10}},
+		"3 warten, etwa 20 Minuten":             {Waiting: 3, Staff: 1, WaitMinutes: &[2]int{20, 20}},
+		"niemand wartet":                        {Staff: 1, WaitMinutes: &[2]int{0, 0}},
+		"niemand wartet, höchstens 5 Minuten":   {Staff: 1, WaitMinutes: &[2]int{0, 5}},
+		"2 warten, höchstens 5 Minuten":         {Waiting: 2, Staff: 1, WaitMinutes: &[2]int{0, 5}},
 	} {
 		if got := h.web.Load(o); got != want {
 			t.Errorf("%q, want %q", got, want)
