@@ -136,6 +136,7 @@ func TestGuardRefuses(t *testing.T) {
 		}
 		if n, err := g.Read(b); err == nil {
 			t.Errorf("%s passed: %x", name, b[:n])
+			_ = g.Close()
 		}
 		if b, _ := io.ReadAll(far); len(b) > 0 {
 			t.Errorf("%s: answered %x", name, b)

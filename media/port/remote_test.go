@@ -64,6 +64,21 @@ func TestVirtualRemoteLooksLikeAnAddress(t *testing.T) {
 }
 
 func TestRealDatagramCannotBeAVirtualRemote(t *testing.T) {
+	m, p := newMux(t, "127.0.0.1:0")
+	q := queue(t, m, "ours", "127.0.0.1")
+	friend := newClient(t, "127.0.0.1:0", local(p))
+	friend.join(q, "ours")
+	forge(t, netip.MustParseAddrPort("240.0.0.1:9"), local(p), binding([12]byte{1}, "ours:them", "password", true))
+	friend.send(rtp(10)) // comes behind it
+	if b, _ := got(t, q); !bytes.Equal(b, rtp(10)) {
+		t.Errorf("got %x", b)
+	}
+	if s := m.Stats(); s.Forged != 1 {
+		t.Errorf("%d forged", s.Forged)
+	}
+}
+
+func TestReservedAddresses(t *testing.T) {
 	for address, virtual := range map[string]bool{
 		"240.0.0.1": true, "255.255.255.255": true, "100::1": true, "::ffff:240.0.0.9": true,
 		"239.255.255.255": false, "10.0.0.1": false, "100:0:0:1::1": false, "2001:db8::1": false,

@@ -100,6 +100,18 @@ func TestAllocationOutlivesItsCredentialUntilRevoked(t *testing.T) {
 	}
 	p.relay.Revoke("seat-1")
 	p.relay.Revoke("never issued")
+	// A credential that has not expired is of no use either, on a connection that is there already or on a new one.
+	fresh := p.relay.Issue("seat-3")
+	waiting := p.dial(false, fresh)
+	if _, err := waiting.ask(stun.MethodBinding); err != nil {
+		t.Fatal(err)
+	}
+	p.relay.Revoke("seat-3")
+	for _, b := range []*browser{waiting, p.dial(true, fresh)} {
+		if code := b.allocate(); code == 0 {
+			t.Error("a revoked seat got an allocation")
+		}
+	}
 }
 
 func TestAllocationsPerSeat(t *testing.T) {
