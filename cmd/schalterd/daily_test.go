@@ -162,7 +162,7 @@ func TestOpenFilesAndGoroutinesComeBack(t *testing.T) {
 	}
 	p := launch(t, t.TempDir())
 	// Several desks take turns, as the house lets no page call for media more often than ten times a second.
-	const desks = 5
+	const desks = 8
 	var clerks []string
 	for i := range desks {
 		clerks = append(clerks, p.signIn(t, fmt.Sprintf("platz%d", i+1)))
