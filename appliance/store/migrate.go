@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+
+	"schalter/appliance"
 )
 
 // applicationID marks the file as ours: "Schl" in ASCII, at offset 68 of the file.
@@ -55,7 +57,8 @@ func probe(ctx context.Context, path string, files fs.FS) error {
 	}
 	if version > len(names) {
 		return fmt.Errorf("the database has schema %d, this program knows schemas up to %d: start the newer program, "+
-			"or restore a backup made with this one", version, len(names))
+			"or restore a backup made with this one: %w", version, len(names),
+			&appliance.Error{Kind: appliance.Unavailable, Code: "newer-schema"})
 	}
 	return nil
 }
@@ -70,7 +73,8 @@ func look(ctx context.Context, db querier) (int, error) {
 		return 0, err
 	}
 	if application != applicationID && tables > 0 {
-		return 0, fmt.Errorf("the database belongs to another program (application id %#x)", application)
+		return 0, fmt.Errorf("the database belongs to another program (application id %#x): %w", application,
+			&appliance.Error{Kind: appliance.Unavailable, Code: "foreign-database"})
 	}
 	return version, nil
 }

@@ -195,6 +195,8 @@ func TestUpgrade(t *testing.T) {
 	if s, err := Open(t.Context(), path, slog.New(slog.DiscardHandler)); err == nil {
 		s.Close()
 		t.Error("an older program opened a newer schema")
+	} else if codeOf(err) != "newer-schema" {
+		t.Errorf("refused for another reason: %v", err)
 	}
 }
 

@@ -15,7 +15,7 @@ type greeting struct {
 	town      string
 	links     []string // the best first
 	demo      []demoClerk
-	password  string // of the demo; empty when it was set at an earlier start
+	password  string // of the demo; empty when it is not the demo that fills DIR
 	ownCert   bool
 	authority string // file of our authority
 }
@@ -29,17 +29,15 @@ func greet(w io.Writer, g greeting) {
 	if others := g.links[1:]; len(others) > 0 {
 		fmt.Fprintf(w, "  Ebenso erreichbar unter      %s\n", strings.Join(others, "  "))
 	}
-	if len(g.demo) > 0 {
+	switch {
+	case len(g.demo) > 0 && g.password == "":
+		fmt.Fprint(w, "\n  In diesem Verzeichnis war schon etwas eingerichtet. Es bleibt, wie es ist: --demo füllt nur ein leeres.\n")
+	case len(g.demo) > 0:
 		fmt.Fprint(w, "\n  Anmeldungen der Beispielstadt:\n")
 		for _, c := range g.demo {
 			fmt.Fprintf(w, "    %-18s %s\n", c.signIns, c.what)
 		}
-		switch g.password {
-		case "":
-			fmt.Fprint(w, "  Passwort wie beim ersten Start. Vergessen? make clean-demo beginnt von vorn.\n")
-		default:
-			fmt.Fprintf(w, "  Passwort für alle: %s\n", g.password)
-		}
+		fmt.Fprintf(w, "  Passwort für alle: %s\n", g.password)
 	}
 	if g.ownCert {
 		fmt.Fprintf(w, "\n  Der Browser warnt beim ersten Aufruf, weil sich die Box ihr Zertifikat selbst ausgestellt hat:\n"+

@@ -57,7 +57,7 @@ func command(ctx context.Context, args []string, env environment) int {
 		fmt.Fprintf(env.stderr, "schalterd: %v\n", locked)
 		return exitLocked
 	case err != nil:
-		fmt.Fprintf(env.stderr, "schalterd: %v\n", err)
+		fmt.Fprintf(env.stderr, "schalterd: %s\n", reason(err))
 		return exitFailed
 	}
 	return exitFine

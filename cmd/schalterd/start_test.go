@@ -117,6 +117,16 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
+// Where something else was set up before, the demo's people cannot sign in.
+func TestGreetingInAFilledDirectory(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	greet(&out, greeting{town: "Stadt Anderswo", links: []string{"https://127.0.0.1:8443"}, demo: demoSignIns()})
+	if strings.Contains(out.String(), "oezdemir") || !strings.Contains(out.String(), "bleibt, wie es ist") {
+		t.Errorf("promised:\n%s", out.String())
+	}
+}
+
 // TestPrintedCodeIsTheCode reads the half blocks back.
 func TestPrintedCodeIsTheCode(t *testing.T) {
 	t.Parallel()

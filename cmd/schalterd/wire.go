@@ -148,7 +148,9 @@ func (d *daemon) openNetwork(ctx context.Context) error {
 	n.look(ctx, true)
 	var err error
 	if d.cfg.CertFile != "" {
-		n.cert, err = box.FileCertificate(d.cfg.CertFile, d.cfg.KeyFile)
+		if n.cert, err = box.FileCertificate(d.cfg.CertFile, d.cfg.KeyFile); err != nil {
+			err = fmt.Errorf("--cert und --key brauchen zwei PEM-Dateien, die zusammenpassen: %w", err)
+		}
 	} else {
 		n.cert, err = box.OwnCertificate(certificateDir(d.cfg.Dir), n.where().certificateNames(), time.Now())
 	}
