@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -194,7 +195,7 @@ func (f Facts) clock() Finding {
 
 func (f Facts) disk() Finding {
 	const check = "disk"
-	free := fmt.Sprintf("%.1f GB", float64(f.DiskFree)/1e9)
+	free := strings.Replace(fmt.Sprintf("%.1f GB", float64(f.DiskFree)/1e9), ".", ",", 1)
 	switch {
 	case f.DiskTotal == 0:
 		return Finding{check, Watch, "Der freie Speicherplatz ließ sich nicht feststellen.", "Prüfen Sie den Datenträger."}

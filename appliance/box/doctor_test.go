@@ -3,6 +3,8 @@ package box_test
 import (
 	"errors"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +31,9 @@ func TestDoctorIsContentWithAHealthyBox(t *testing.T) {
 		if f.State != box.Good || f.What == "" || f.Do != "" {
 			t.Errorf("%+v", f)
 		}
+	}
+	if i := slices.IndexFunc(findings, func(f box.Finding) bool { return f.Check == "disk" }); !strings.Contains(findings[i].What, "21,5 GB") {
+		t.Errorf("not a German number: %+v", findings[i])
 	}
 	if len(findings) != 9 || box.Worst(findings) != box.Good {
 		t.Errorf("%d findings, worst %s", len(findings), box.Worst(findings))

@@ -139,12 +139,16 @@ func dispatch(ctx context.Context, args []string, t terminal) error {
 		return &usageError{fmt.Sprintf("Den Befehl %q gibt es nicht. Möglich sind status, visits, clerk add und doctor.", flags.Arg(0))}
 	}
 	c.args = flags.Args()[1:]
+	if slices.Contains(c.args, "--help") || slices.Contains(c.args, "-h") {
+		fmt.Fprint(t.out, manual)
+		return nil
+	}
 	// --json is understood behind the verb too, where one would type it when the table turned out not to be enough.
 	if n := len(c.args); n > 0 && c.args[n-1] == "--json" {
 		c.json, c.args = true, c.args[:n-1]
 	}
 	if c.dir == "" {
-		return &usageError{"Es fehlt --data DIR: In welchem Verzeichnis läuft schalterd?"}
+		return &usageError{"Vor dem Befehl fehlt --data DIR: In welchem Verzeichnis läuft schalterd?"}
 	}
 	c.daemon = control.New(c.dir)
 	return all[i].run(ctx, c)

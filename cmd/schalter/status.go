@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"text/tabwriter"
@@ -17,7 +18,8 @@ func status(ctx context.Context, c call) error {
 	if printed, err := ask(ctx, c, control.StatusRoute, nil, &s); printed || err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "%s, seit %s in Betrieb\n", s.Town, lasting(time.Since(s.Since)))
+	// A box that nobody has set up has no name yet.
+	fmt.Fprintf(c.out, "%s, seit %s in Betrieb\n", cmp.Or(s.Town, "Der Schalter"), lasting(time.Since(s.Since)))
 	for i, link := range s.Links {
 		label := "Erreichbar unter"
 		if i > 0 {
@@ -26,6 +28,10 @@ func status(ctx context.Context, c call) error {
 		fmt.Fprintf(c.out, "%s  %s\n", label, link)
 	}
 	fmt.Fprintln(c.out)
+	if len(s.Offices) == 0 {
+		_, err := fmt.Fprintln(c.out, "Es ist noch kein Amt eingerichtet. Eine Beispielstadt füllt schalterd --demo in ein leeres Verzeichnis.")
+		return err
+	}
 	table := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "Kürzel\tAmt\tZustand\tam Platz\twarten\taufgerufen\tim Gespräch\tgeparkt")
 	for _, o := range s.Offices {

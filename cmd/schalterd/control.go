@@ -161,7 +161,7 @@ func (o *operator) status(r *http.Request) (control.Status, error) {
 	}
 	where := o.where()
 	s := control.Status{
-		Version: version(), Since: o.since, Process: os.Getpid(), Demo: o.demo, Town: town.Kind + " " + town.Name,
+		Version: version(), Since: o.since, Process: os.Getpid(), Demo: o.demo, Town: strings.TrimSpace(town.Kind + " " + town.Name),
 		Listen: o.sockets.tcpAddress().String(), Port: o.sockets.port(), Links: where.links(),
 		Goroutines: runtime.NumGoroutine(), Files: openFiles(), Memory: memory(),
 	}
