@@ -26,7 +26,7 @@ help: ## list the targets
 
 .PHONY: run
 run: bin/.need-run build ## install what is missing, build, start the demo town on :8443
-	@exec bin/schalterd --data $(DATA) --listen $(LISTEN) --demo
+	@exec bin/schalterd --data '$(DATA)' --listen '$(LISTEN)' --demo
 
 .PHONY: build
 build: bin/schalterd bin/schalter ## build bin/schalterd and bin/schalter
