@@ -68,6 +68,8 @@ pictures: bin/.need-test bin/.ui web/e2e/node_modules/.package-lock.json build #
 
 .PHONY: clean-demo
 clean-demo: ## drop the demo's data
+	@if [ -e '$(DATA)/lock' ] && ! flock --nonblock '$(DATA)/lock' true; then \
+	  echo 'The demo runs in $(DATA): stop it first (Ctrl+C).' >&2; exit 1; fi
 	rm -rf -- '$(DATA)'
 
 .PHONY: clean
