@@ -21,7 +21,7 @@ type caller struct {
 	visit   appliance.VisitID
 	clerk   appliance.ClerkID
 	roles   []appliance.Role // of the clerk
-	session string           // the sign-in session's hash
+	signIn  string           // the sign-in session's hash
 	token   string           // as it came
 	ambient bool             // by a cookie, which browsers send unasked
 }
@@ -146,11 +146,11 @@ func (w *Web) byStaffCookie(r *http.Request) (caller, error) {
 }
 
 func (w *Web) signedIn(r *http.Request, token string) (caller, error) {
-	clerk, session, err := w.signIns.Who(r.Context(), token)
+	clerk, signIn, err := w.signIns.Who(r.Context(), token)
 	if err != nil {
 		return caller{}, err
 	}
-	return caller{clerk: clerk.ID, roles: clerk.Roles, session: session, token: token}, nil
+	return caller{clerk: clerk.ID, roles: clerk.Roles, signIn: signIn, token: token}, nil
 }
 
 // staffToken is the token in the staff cookie; two different ones are none (somebody planted one).

@@ -51,7 +51,7 @@ func (w *Web) live(c *call) error {
 		return err
 	}
 	defer w.lines.done(person)
-	line, err := w.hall.Connect(c.ctx(), hall.Joiner{Actor: c.by.actor(role), Page: page, Session: c.by.session, Reached: reached(c.r.Host)})
+	line, err := w.hall.Connect(c.ctx(), hall.Joiner{Actor: c.by.actor(role), Page: page, SignIn: c.by.signIn, Reached: reached(c.r.Host)})
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (w *Web) openDesk(c *call, clerk appliance.Clerk) error {
 
 // end ends a sign-in session and its live connections at once. A token that is nobody's is no error.
 func (w *Web) end(c *call, token string) error {
-	_, session, err := w.signIns.Who(c.ctx(), token)
+	_, signIn, err := w.signIns.Who(c.ctx(), token)
 	if isUnknown(err) {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (w *Web) end(c *call, token string) error {
 	if err := w.signIns.SignOut(c.ctx(), token); err != nil && !isUnknown(err) {
 		return err
 	}
-	w.hall.SignedOut(session)
+	w.hall.SignedOut(signIn)
 	return nil
 }
 

@@ -20,7 +20,7 @@ type SignIns interface {
 	// SignIn checks a password; network is where the try came from, for the throttle.
 	SignIn(ctx context.Context, name, password, network string) (token string, clerk appliance.ClerkID, err error)
 	// Who gives the clerk of a token and the session's hash; it counts as a sign of life of the session.
-	Who(ctx context.Context, token string) (clerk appliance.Clerk, session string, err error)
+	Who(ctx context.Context, token string) (clerk appliance.Clerk, signIn string, err error)
 	SignOut(ctx context.Context, token string) error
 }
 

@@ -135,12 +135,12 @@ func (h *Hall) Desk(ctx context.Context, id appliance.ClerkID) (appliance.DeskVi
 	})
 }
 
-// Joiner is who opens a live connection. Page names the browser page (32 hex digits), Session the sign-in session
+// Joiner is who opens a live connection. Page names the browser page (32 hex digits), SignIn the sign-in session
 // (its hash in hex) of a clerk, Reached the host:port under which the browser reached the box.
 type Joiner struct {
 	Actor   appliance.Actor
 	Page    string
-	Session string
+	SignIn  string
 	Reached string
 }
 
@@ -157,11 +157,11 @@ func (h *Hall) Connect(ctx context.Context, j Joiner) (*Line, error) {
 }
 
 // SignedOut ends every line of a sign-in session. When it returns, they have ended.
-func (h *Hall) SignedOut(session string) {
-	if session == "" {
+func (h *Hall) SignedOut(signIn string) {
+	if signIn == "" {
 		return
 	}
-	m := &signOut{session: session, reply: make(chan struct{})}
+	m := &signOut{signIn: signIn, reply: make(chan struct{})}
 	if !h.tell(m) {
 		return // the house has ended, and every line with it
 	}

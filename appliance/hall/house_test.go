@@ -187,8 +187,8 @@ func TestSignedOutEndsLines(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
 		b.arrive("v1", "buergerbuero")
 		c := b.page(citizen("v1"), "c1")
-		w1 := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w1", Session: "s1"})
-		w2 := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w2", Session: "s2"})
+		w1 := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w1", SignIn: "s1"})
+		w2 := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w2", SignIn: "s2"})
 		b.must(w1.TakeOver(t.Context()))
 		b.talk("weber")
 		w1.seat()
@@ -199,7 +199,7 @@ func TestSignedOutEndsLines(t *testing.T) {
 			t.Fatalf("%d sit, want the citizen", n)
 		}
 		b.want("signed out", w1.sent(), "ended:signed-out")
-		b.want("another session", w2.sent(), "")
+		b.want("another sign-in", w2.sent(), "")
 		b.refused(w1.Type(t.Context(), 1, "a", true), "no-talk")
 		b.must(w2.TakeOver(t.Context()))
 		time.Sleep(time.Second)
@@ -212,7 +212,7 @@ func TestSignedOutEndsLines(t *testing.T) {
 		if n := len(b.seated()); n != 1 {
 			t.Fatalf("%d sit after the second sign-out", n)
 		}
-		w3 := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w3", Session: "s3"})
+		w3 := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w3", SignIn: "s3"})
 		w3.seat()
 		row := lindenau().Clerks[0]
 		row.Disabled = true
@@ -231,7 +231,7 @@ func TestRoleTakenAwayEndsLines(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
 		b.arrive("v1", "buergerbuero")
 		b.page(citizen("v1"), "c1")
-		w := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w1", Session: "s1"})
+		w := b.join(hall.Joiner{Actor: clerk("weber"), Page: "w1", SignIn: "s1"})
 		b.talk("weber")
 		w.seat()
 		row := lindenau().Clerks[0]

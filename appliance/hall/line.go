@@ -41,7 +41,7 @@ type Line struct {
 	hall    *Hall
 	actor   appliance.Actor
 	page    string
-	session string
+	signIn  string
 	reached string
 	pushes  chan Push
 	kick    chan struct{} // room for one: there is something new for pump
@@ -68,7 +68,7 @@ func newLine(h *Hall, j Joiner) *Line {
 	}
 	now := h.now()
 	return &Line{
-		hall: h, actor: j.Actor, page: page, session: j.Session, reached: j.Reached,
+		hall: h, actor: j.Actor, page: page, signIn: j.SignIn, reached: j.Reached,
 		pushes: make(chan Push), kick: make(chan struct{}, 1), closed: make(chan struct{}),
 		heard: now,
 		// Letters come one message each; twenty a second is faster than anybody types. A page that is pasted is more.

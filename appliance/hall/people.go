@@ -35,10 +35,10 @@ type person struct {
 	visit *appliance.VisitView
 	desk  *appliance.DeskView // what the lines were told last
 
-	page    string   // has the place; empty: nobody has
-	session string   // under which that page signed in
-	line    *Line    // of that page; nil while it is away
-	older   []string // pages that had the place before, the latest last
+	page   string   // has the place; empty: nobody has
+	signIn string   // under which that page signed in
+	line   *Line    // of that page; nil while it is away
+	older  []string // pages that had the place before, the latest last
 }
 
 // place is who may be seated for a person in a room.
@@ -122,7 +122,7 @@ func (s *steward) welcome(now time.Time, l *Line) {
 	switch {
 	case p.page == l.page:
 		before := p.line
-		p.line, p.session = l, l.session
+		p.line, p.signIn = l, l.signIn
 		delete(s.away, w)
 		if before != nil { // the page came back before its old connection was known to be dead
 			before.end(endSlow, false)
@@ -149,7 +149,7 @@ func (s *steward) give(w who, p *person, l *Line) {
 		p.older = append(p.older, p.page)
 		p.older = p.older[max(len(p.older)-maxOlder, 0):]
 	}
-	p.page, p.session, p.line = l.page, l.session, l
+	p.page, p.signIn, p.line = l.page, l.signIn, l
 	delete(s.away, w)
 	if before != nil {
 		before.push(Push{Replaced: true})
@@ -185,7 +185,7 @@ func (s *steward) drop(now time.Time, l *Line, keep bool) {
 }
 
 func (s *steward) vacate(w who, p *person) {
-	p.page, p.session, p.line = "", "", nil
+	p.page, p.signIn, p.line = "", "", nil
 	delete(s.away, w)
 }
 
@@ -293,17 +293,17 @@ func (t *takeOver) finish(s *steward, _ time.Time) {
 
 // signOut ends a sign-in session's lines.
 type signOut struct {
-	session string
-	reply   chan struct{}
+	signIn string
+	reply  chan struct{}
 }
 
 func (o *signOut) begin(context.Context, *steward, time.Time) {}
 
 func (o *signOut) finish(s *steward, now time.Time) {
 	for w, p := range s.people {
-		s.endLines(now, p, endSignedOut, func(l *Line) bool { return l.session == o.session })
-		// A page of this session that is away for a moment must not come back to its seat either.
-		if w.clerk != "" && p.line == nil && p.session == o.session {
+		s.endLines(now, p, endSignedOut, func(l *Line) bool { return l.signIn == o.signIn })
+		// A page of this sign-in that is away for a moment must not come back to its seat either.
+		if w.clerk != "" && p.line == nil && p.signIn == o.signIn {
 			s.vacateNow(w, p)
 		}
 	}
