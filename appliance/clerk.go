@@ -46,7 +46,7 @@ func (h *House) call(now time.Time, by Actor, c *Clerk, e Call) (Change, error) 
 	case v.State == Parked:
 		return Change{}, refuse(Conflict, "visit-parked")
 	case v.State != Waiting:
-		return Change{}, h.taken(v)
+		return Change{}, h.taken(c, v)
 	}
 	if err := h.ready(c); err != nil {
 		return Change{}, err
@@ -82,7 +82,7 @@ func (h *House) recall(now time.Time, by Actor, c *Clerk, e Recall) (Change, err
 	case err != nil:
 		return Change{}, err
 	case v.held():
-		return Change{}, h.taken(v)
+		return Change{}, h.taken(c, v)
 	case v.State != Parked:
 		return Change{}, refuse(Conflict, "not-parked")
 	}

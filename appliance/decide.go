@@ -101,15 +101,18 @@ func (h *House) inHand(c *Clerk, id VisitID) (*Visit, error) {
 	case err != nil:
 		return nil, err
 	case v.State == Waiting:
-		return nil, refuse(Conflict, "not-called")
+		return nil, refuse(Conflict, "still-waiting")
 	case v.State != Parked && v.Clerk != c.ID:
-		return nil, h.taken(v)
+		return nil, h.taken(c, v)
 	}
 	return v, nil
 }
 
-// taken is the refusal of what somebody else has.
-func (h *House) taken(v *Visit) *Error {
+// taken is the refusal of what somebody has. Who has it oneself is not told of somebody else.
+func (h *House) taken(c *Clerk, v *Visit) *Error {
+	if v.Clerk == c.ID {
+		return refuse(Conflict, "call-open")
+	}
 	e := refuse(Conflict, "already-called")
 	if holder := h.clerks[v.Clerk]; holder != nil {
 		e.Holder = holder.Name

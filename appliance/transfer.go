@@ -54,7 +54,7 @@ func (h *House) pullBack(now time.Time, by Actor, c *Clerk, e PullBack) (Change,
 	case v.State.Over():
 		return Change{}, refuse(Conflict, "visit-over")
 	case v.State != Waiting && v.Clerk != c.ID:
-		return Change{}, h.taken(v)
+		return Change{}, h.taken(c, v)
 	case !h.passed(v, c.ID, now):
 		return Change{}, refuse(Conflict, "pull-back-late")
 	}
