@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"regexp"
 	"sync"
 	"testing"
 
@@ -105,5 +106,22 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 	defer f.mu.Unlock()
 	if f.sent != before {
 		t.Errorf("forged records were answered by %d of the box", f.sent-before)
+	}
+}
+
+// The description says by which certificate a browser is known. One that comes with another is somebody else.
+func TestForeignCertificateIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	a, b := h.join("room", "a"), h.join("room", "b")
+	a.mangle = func(sdp string) string {
+		return regexp.MustCompile(`sha-256 ..:..:..`).ReplaceAllString(sdp, "sha-256 00:11:22")
+	}
+	film(t, a.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
+	h.event(media.Lost, "a")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.streams) != 0 {
+		t.Error("its picture was passed on")
 	}
 }
