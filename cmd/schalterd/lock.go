@@ -6,9 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// lockWithin is how long a start waits for the lock: who was killed while writing holds it until the disk has answered.
+const lockWithin = 2 * time.Second
 
 // lockedError says that DIR is in use.
 type lockedError struct {
@@ -31,6 +35,10 @@ func lock(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for until := time.Now().Add(lockWithin); errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(until); {
+		time.Sleep(lockWithin / 100)
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		holder, readErr := os.ReadFile(path)
 		if readErr != nil || len(holder) == 0 {
