@@ -40,5 +40,6 @@
 //   - To a peer: 512 packets. Media is dropped, newest first, from 480 on (NACK brings it back); STUN and DTLS at 512.
 //   - To an ICE-TCP stream: 64 KiB. Media is dropped, newest first, from 48 KiB on; STUN and DTLS at 64 KiB. A stream
 //     whose peer takes nothing for 10 s ends.
-//   - Connections in handshake: Handshakes in all and 256 from one network (/24, /56); further ones are closed at once.
+//   - Connections in handshake: Handshakes in all and 256 from one network (/24, /56); a further one
+//     takes the place of the oldest.
 package port

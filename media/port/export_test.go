@@ -23,3 +23,6 @@ func Reserved(a netip.Addr) bool { return reserved(a) }
 
 // NewGuard is what TURN connections are wrapped in.
 func NewGuard(c net.Conn) net.Conn { return newGuard(c) }
+
+// MaxStreams is how many ICE-TCP streams there may be.
+const MaxStreams = maxStreams

@@ -44,10 +44,16 @@ type Listener struct {
 	wg   sync.WaitGroup // connections in handshake, ICE connections
 
 	mu       sync.Mutex
-	closed   bool                  // guarded by mu
-	conns    map[net.Conn]struct{} // in handshake, or ICE; guarded by mu
-	shaking  int                   // in handshake; guarded by mu
-	networks map[netip.Prefix]int  // in handshake, by network; guarded by mu
+	closed   bool                   // guarded by mu
+	conns    map[net.Conn]struct{}  // in handshake, or ICE; guarded by mu
+	shaking  map[net.Conn]handshake // guarded by mu
+	networks map[netip.Prefix]int   // in handshake, by network; guarded by mu
+}
+
+// handshake is a connection whose protocol is not known yet.
+type handshake struct {
+	network netip.Prefix
+	began   time.Time
 }
 
 // NewListener makes a listener. It starts by Serve and stops by Close or the end of Serve's context.
@@ -65,6 +71,7 @@ func NewListener(c ListenerConfig) (*Listener, error) {
 		tcp: c.TCP, tls: c.TLS, ice: c.ICE, log: c.Log, most: c.Handshakes,
 		done:     make(chan struct{}),
 		conns:    make(map[net.Conn]struct{}),
+		shaking:  make(map[net.Conn]handshake),
 		networks: make(map[netip.Prefix]int),
 	}
 	l.http = newHandover(c.TCP.Addr())
@@ -136,39 +143,64 @@ func (l *Listener) shut() {
 	}
 }
 
-// admit starts the handshake of a connection if there is room.
+// admit starts the handshake of a connection. Where there is no room the oldest one in handshake makes it: an honest
+// handshake is over within a few round trips, and whoever holds many open must renew all of them within that time to
+// keep others out.
 func (l *Listener) admit(ctx context.Context, c net.Conn) {
 	network := networkOf(c.RemoteAddr())
 	l.mu.Lock()
-	if l.closed || l.shaking >= l.most || l.networks[network] >= handshakesOfNetwork {
+	if l.closed {
 		l.mu.Unlock()
 		_ = c.Close()
 		return
 	}
-	l.shaking++
+	if l.networks[network] >= handshakesOfNetwork {
+		l.giveUpLocked(network)
+	} else if len(l.shaking) >= l.most {
+		l.giveUpLocked(netip.Prefix{})
+	}
+	l.shaking[c] = handshake{network, time.Now()}
 	l.networks[network]++
 	l.conns[c] = struct{}{}
 	l.wg.Add(1)
 	l.mu.Unlock()
 	go func() {
 		defer l.wg.Done()
-		l.serve(ctx, c, network)
+		l.serve(ctx, c)
 	}()
 }
 
-func (l *Listener) serve(ctx context.Context, c net.Conn, network netip.Prefix) {
-	kept := false
-	shaken := sync.OnceFunc(func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.shaking--
-		if l.networks[network]--; l.networks[network] == 0 {
-			delete(l.networks, network)
+// giveUpLocked closes the oldest connection in handshake, of a network or of all.
+func (l *Listener) giveUpLocked(of netip.Prefix) {
+	var oldest net.Conn
+	for c, h := range l.shaking {
+		if (!of.IsValid() || h.network == of) && (oldest == nil || h.began.Before(l.shaking[oldest].began)) {
+			oldest = c
 		}
-	})
+	}
+	if oldest != nil {
+		l.shakenLocked(oldest)
+		_ = oldest.Close()
+	}
+}
+
+// shakenLocked frees the place of a connection in handshake; once more does nothing.
+func (l *Listener) shakenLocked(c net.Conn) {
+	h, ok := l.shaking[c]
+	if !ok {
+		return
+	}
+	delete(l.shaking, c)
+	if l.networks[h.network]--; l.networks[h.network] == 0 {
+		delete(l.networks, h.network)
+	}
+}
+
+func (l *Listener) serve(ctx context.Context, c net.Conn) {
+	kept := false
 	defer func() {
-		shaken()
 		l.mu.Lock()
+		l.shakenLocked(c)
 		delete(l.conns, c)
 		l.mu.Unlock()
 		if !kept {
@@ -185,8 +217,10 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, network netip.Prefix) 
 	if err := c.SetDeadline(time.Time{}); err != nil {
 		return
 	}
+	l.mu.Lock()
+	l.shakenLocked(c) // from here on nobody gives it up
+	l.mu.Unlock()
 	if to == nil {
-		shaken()
 		l.ice(out)
 		return
 	}

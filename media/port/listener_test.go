@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -366,15 +367,17 @@ func TestHandshakesAreBounded(t *testing.T) {
 		}
 		slow = append(slow, c)
 	}
-	ended(t, h.dial()) // no room
-	_ = slow[0].Close()
-	// Its place is free a moment later.
-	for {
-		c, err := tls.Dial("tcp", h.address, &tls.Config{RootCAs: h.pool, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
-		if err == nil {
-			_ = c.Close()
-			break
-		}
+	c, err := tls.Dial("tcp", h.address, &tls.Config{RootCAs: h.pool, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		t.Fatalf("slow ones keep another out: %v", err)
+	}
+	_ = c.Close()
+	ended(t, slow[0]) // the oldest made room, and no other
+	if err := slow[2].SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := slow[2].Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the newest one: %v", err)
 	}
 }
 
@@ -418,7 +421,12 @@ func TestHandshakesOfOneNetworkAreBounded(t *testing.T) {
 		write(t, c, []byte{0x16})
 		slow = append(slow, c)
 	}
-	ended(t, h.dial())
+	c, err := tls.Dial("tcp", h.address, &tls.Config{RootCAs: h.pool, ServerName: "localhost", NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		t.Fatalf("slow ones keep a neighbour out: %v", err)
+	}
+	_ = c.Close()
+	ended(t, slow[0])
 	for _, c := range slow {
 		_ = c.Close()
 	}

@@ -43,7 +43,7 @@ type Mux struct {
 	peers   map[string]*peer           // by ufrag; guarded by mu
 	owners  map[netip.AddrPort]*remote // addresses that passed a check; guarded by mu
 	virtual map[netip.AddrPort]*Remote // guarded by mu
-	streams map[net.Conn]struct{}      // guarded by mu
+	streams map[net.Conn]time.Duration // guarded by mu; clock when it came, 0 once its first frame was a check of a peer
 	serial  uint32                     // last address given to a virtual remote; guarded by mu
 }
 
@@ -79,7 +79,7 @@ func newMux(c MuxConfig, clock func() time.Duration) (*Mux, error) {
 		peers:   make(map[string]*peer),
 		owners:  make(map[netip.AddrPort]*remote),
 		virtual: make(map[netip.AddrPort]*Remote),
-		streams: make(map[net.Conn]struct{}),
+		streams: make(map[net.Conn]time.Duration),
 	}
 	m.pool.New = func() any { return new(packet) }
 	for _, u := range c.Conns {

@@ -40,13 +40,45 @@ func (m *Mux) Stream(c net.Conn) {
 func (m *Mux) enter(c net.Conn) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.streams) >= maxStreams {
+	if m.closed {
+		return false
+	}
+	if len(m.streams) >= maxStreams && !m.giveUpLocked() {
 		m.count.crowded.Add(1)
 		return false
 	}
-	m.streams[c] = struct{}{}
+	m.streams[c] = max(m.clock(), 1)
 	m.wg.Add(1)
 	return true
+}
+
+// giveUpLocked closes the stream that has been silent for longest. An honest one says at once whom it is for, so
+// strangers' do not keep it out. False: all are peers'.
+func (m *Mux) giveUpLocked() bool {
+	var oldest net.Conn
+	for c, came := range m.streams {
+		if came != 0 && (oldest == nil || came < m.streams[oldest]) {
+			oldest = c
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	m.count.crowded.Add(1)
+	delete(m.streams, oldest)
+	_ = oldest.Close()
+	return true
+}
+
+// proven notes that a stream is a peer's. False: it was given up meanwhile.
+func (m *Mux) proven(c net.Conn) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, there := m.streams[c]
+	if there {
+		m.streams[c] = 0
+	}
+	return there
 }
 
 func (m *Mux) leave(c net.Conn) {
@@ -72,6 +104,9 @@ func (m *Mux) serveStream(s *stream) error {
 	if msg.method != methodBinding || msg.class != classRequest || !msg.integrity || !m.alive(msg.ufrag()) {
 		m.count.strangers.Add(1)
 		return errFirstFrame
+	}
+	if !m.proven(s.conn) {
+		return net.ErrClosed
 	}
 	r, err := m.Attach(func(b []byte, _ netip.AddrPort) error { return s.push(b) })
 	if err != nil {

@@ -270,3 +270,53 @@ func FuzzFrames(f *testing.F) {
 		<-ended
 	})
 }
+
+// Whoever opens connections and says nothing keeps no peer's stream out.
+func TestSilentStreamsKeepNobodyOut(t *testing.T) {
+	m, _ := newMux(t, "127.0.0.1:0")
+	q := queue(t, m, "ours", "127.0.0.1")
+	open := func() (net.Conn, chan struct{}) {
+		near, far := net.Pipe()
+		ended := make(chan struct{})
+		go func() {
+			m.Stream(near)
+			close(ended)
+		}()
+		t.Cleanup(func() { _ = far.Close() })
+		return far, ended
+	}
+	first, ended := open()
+	joinStream(t, first, q)
+	var silent []chan struct{}
+	for range port.MaxStreams - 1 {
+		_, end := open()
+		silent = append(silent, end)
+	}
+	for m.Stats().Streams < port.MaxStreams {
+		time.Sleep(time.Millisecond)
+	}
+	late, _ := open()
+	write(t, late, framed(binding([12]byte{4}, "ours:them", "password", true)))
+	if b, _ := got(t, q); len(b) == 0 {
+		t.Error("no check of the late one")
+	}
+	if n := m.Stats().Streams; n != port.MaxStreams {
+		t.Errorf("%d streams", n)
+	}
+	gone := 0
+	for _, end := range silent {
+		select {
+		case <-end:
+			gone++
+		default:
+		}
+	}
+	if gone > 1 {
+		t.Errorf("%d made room for one", gone)
+	}
+	select {
+	case <-ended:
+		t.Error("a peer's stream made room")
+	default:
+	}
+}

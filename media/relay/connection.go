@@ -42,6 +42,8 @@ type connection struct {
 	heard    atomic.Int64 // when the browser last sent a packet through the allocation, Unix nanoseconds
 	carried  atomic.Int64 // when it last sent one of DTLS or media, likewise
 	carrying atomic.Bool  // may carry media; set under relay.mu
+	holds    atomic.Bool  // has an allocation
+	came     time.Time
 
 	once sync.Once
 
@@ -72,7 +74,7 @@ func (o *oneShot) Close() error   { o.c.close(); return nil }
 func (o *oneShot) Addr() net.Addr { return o.c.LocalAddr() }
 
 func (r *Relay) serve(nc net.Conn) error {
-	c := &connection{Conn: nc, relay: r, ended: make(chan struct{})}
+	c := &connection{Conn: nc, relay: r, ended: make(chan struct{}), came: time.Now()}
 	if t, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.network = port.Network(t.AddrPort().Addr())
 	}
@@ -96,22 +98,39 @@ func (r *Relay) serve(nc net.Conn) error {
 	return nil
 }
 
-// enter takes the connection in; close takes it out.
+// enter takes the connection in; close takes it out. Where there is no room, the oldest one without an allocation makes
+// it: whoever has credentials uses them at once, so strangers' connections do not keep them out.
 func (r *Relay) enter(c *connection) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case r.closed:
+	if r.closed {
 		return errClosed
-	case len(r.conns) >= maxConnections:
-		return errCrowded
+	}
+	if len(r.conns) >= r.most {
+		oldest := r.idlestLocked()
+		if oldest == nil {
+			return errCrowded
+		}
+		delete(r.conns, oldest)
+		r.wg.Go(oldest.close)
 	}
 	c.timer = time.AfterFunc(r.idle, c.close)
 	r.conns[c] = true
 	r.wg.Add(1)
 	return nil
+}
+
+// idlestLocked finds the oldest connection that has no allocation; nil when all have.
+func (r *Relay) idlestLocked() *connection {
+	var oldest *connection
+	for c := range r.conns {
+		if !c.holds.Load() && (oldest == nil || c.came.Before(oldest.came)) {
+			oldest = c
+		}
+	}
+	return oldest
 }
 
 // Close is called by the library when its read loop has ended.
@@ -191,6 +210,7 @@ func (c *connection) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, 
 		return nil, nil, err
 	}
 	c.holder, c.pipe = c.signed, p
+	c.holds.Store(true)
 	c.heard.Store(c.relay.cfg.Now().UnixNano())
 	c.timer.Stop()
 	c.relay.count.allocated.Add(1)
@@ -202,6 +222,7 @@ func (c *connection) released() {
 	c.mu.Lock()
 	id := c.holder
 	c.pipe = nil
+	c.holds.Store(false)
 	if !c.closing {
 		c.timer.Reset(c.relay.idle)
 	}

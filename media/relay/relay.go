@@ -45,6 +45,7 @@ type Config struct {
 type Relay struct {
 	cfg   Config
 	idle  time.Duration  // idleTime
+	most  int            // maxConnections
 	wg    sync.WaitGroup // accept loop, connections
 	count counters
 
@@ -86,6 +87,7 @@ func newRelay(c Config, idle time.Duration) (*Relay, error) {
 	r := &Relay{
 		cfg:      c,
 		idle:     idle,
+		most:     maxConnections,
 		seats:    make(map[string]*seat),
 		networks: make(map[netip.Prefix]int),
 		conns:    make(map[*connection]bool),

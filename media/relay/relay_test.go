@@ -246,6 +246,33 @@ func TestAllocationsPerNetwork(t *testing.T) {
 	}
 }
 
+func TestStrangersConnectionsKeepNobodyOut(t *testing.T) {
+	p := newPlant(t, nil)
+	p.relay.Crowd(4)
+	var idle []*browser
+	for range 4 {
+		b := p.dial(false, p.relay.Issue("a"))
+		if answer, err := b.ask(stun.MethodBinding); err != nil || codeOf(answer) != 0 {
+			t.Fatal(err)
+		}
+		idle = append(idle, b)
+	}
+	for i := range 4 {
+		if code := p.dial(false, p.relay.Issue(string(rune('b'+i)))).allocate(); code != 0 {
+			t.Fatalf("seat %d: %d", i, code)
+		}
+		if _, err := idle[i].read(10 * time.Second); !errors.Is(err, errEnded) {
+			t.Errorf("the oldest one without an allocation: %v", err)
+		}
+	}
+	if _, err := p.dial(false, p.relay.Issue("z")).ask(stun.MethodBinding); !errors.Is(err, errEnded) {
+		t.Errorf("one too many: %v", err)
+	}
+	if n := p.relay.Stats().Allocations; n != 4 {
+		t.Errorf("%d allocations, the four are to stay", n)
+	}
+}
+
 func TestConnectionWithoutAllocationEnds(t *testing.T) {
 	p := newPlantIdle(t, 50*time.Millisecond, nil)
 	idle := p.dial(false, p.relay.Issue("a"))
