@@ -9,7 +9,7 @@ import (
 type logFactory struct{ relay *Relay }
 
 // NewLogger is part of pion's LoggerFactory.
-func (f logFactory) NewLogger(string) logging.LeveledLogger { return leveled{f.relay} }
+func (f logFactory) NewLogger(string) logging.LeveledLogger { return leveled(f) }
 
 type leveled struct{ relay *Relay }
 
