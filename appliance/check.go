@@ -49,13 +49,14 @@ func checkLine(s, field string, limit int, needed bool) (string, error) {
 	return checkText(s, field, field, limit, needed)
 }
 
-// checkText reads a text of several lines: trimmed, with plain line ends, counted in code points. What cannot be
+// checkText reads a text of several lines: trimmed, with plain line ends, counted in code points. A tab is a space: it comes
+// along with what is pasted from a table. What cannot be
 // shown (control characters, and the marks that turn the reading direction of what follows) is refused.
 func checkText(s, field, word string, limit int, needed bool) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", wrong(word+"-invalid", field)
 	}
-	s = strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n"))
+	s = strings.TrimSpace(strings.NewReplacer("\r\n", "\n", "\t", " ").Replace(s))
 	seen := false
 	for _, r := range s {
 		if r != '\n' && unshowable(r) {

@@ -17,7 +17,7 @@ export class Citizen {
     await notice.evaluate((e) => { e.scrollIntoView({block: 'center'}); if (!e.checked) e.click(); });
     await press(p, /Wartezimmer|Warteraum/);
     await until(p, 'in the waiting room', () => location.pathname.startsWith('/g/'));
-    this.url = p.url();
+    this.url = await p.evaluate(() => location.href); // page.url() lags behind in Firefox
     await says(p, /Sie sind als Nächst|vor Ihnen|gleich dran/i);
   }
 

@@ -29,7 +29,7 @@ export default async function transfer({report, open, peopleNS, shots}) {
         await weber.transfer('Standesamt', 'Braucht eine Eheurkunde, Ausweis ist geprüft.');
         await says(cp, /weitergeleitet/i);
         await says(cp, /Standesamt/);
-        report.check(cp.url() === citizen.url, `${kind}: the address of the page stays`, cp.url());
+        report.check(await cp.evaluate(() => location.href) === citizen.url, `${kind}: the address of the page stays`, citizen.url);
         const sent = (await received(cp)).bytesSent;
         await new Promise((r) => setTimeout(r, 2500));
         const still = (await received(cp)).bytesSent - sent;
