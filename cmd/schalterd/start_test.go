@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"rsc.io/qr"
 
 	"schalter/appliance"
+	"schalter/appliance/store"
 )
 
 func testClock() time.Time { return time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC) }
@@ -124,6 +127,32 @@ func TestGreetingInAFilledDirectory(t *testing.T) {
 	greet(&out, greeting{town: "Stadt Anderswo", links: []string{"https://127.0.0.1:8443"}, demo: demoSignIns()})
 	if strings.Contains(out.String(), "oezdemir") || !strings.Contains(out.String(), "bleibt, wie es ist") {
 		t.Errorf("promised:\n%s", out.String())
+	}
+}
+
+// --demo over a town that it did not fill must not loosen that town's limits.
+func TestDemoIsWhatTheDemoFilled(t *testing.T) {
+	t.Parallel()
+	filled, other := t.TempDir(), t.TempDir()
+	for dir, want := range map[string]bool{filled: true, other: false} {
+		s, err := store.Open(t.Context(), filepath.Join(dir, databaseFile), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if !want {
+			if err := s.Fill(t.Context(), appliance.Snapshot{Town: appliance.Town{Name: "Anderswo", Kind: "Stadt"}}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := &daemon{cfg: config{Dir: dir, Demo: true}}
+		hash := func(context.Context, string) (string, error) { return "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAA", nil }
+		if d.password, err = fillDemo(t.Context(), s, hash, d.cfg); err != nil {
+			t.Fatal(err)
+		}
+		if d.isDemo() != want {
+			t.Errorf("is the demo: %v", d.isDemo())
+		}
 	}
 }
 

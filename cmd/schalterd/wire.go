@@ -237,7 +237,7 @@ func (d *daemon) openWeb(context.Context) error {
 		return err
 	}
 	limits := auth.DefaultLimits()
-	if d.cfg.Demo {
+	if d.isDemo() {
 		limits = auth.DemoLimits()
 	}
 	throttle := auth.NewThrottle(limits, time.Now)
@@ -248,10 +248,13 @@ func (d *daemon) openWeb(context.Context) error {
 		}),
 		Throttle: throttle,
 		Tokens:   auth.NewVisitTokens(key, d.store), Hosts: func() []string { return d.network.where().hosts },
-		Secure: !d.network.cert.Own(), Demo: d.cfg.Demo, Now: time.Now, Log: d.log,
+		Secure: !d.network.cert.Own(), Demo: d.isDemo(), Now: time.Now, Log: d.log,
 	})
 	return err
 }
+
+// isDemo tells whether this is the demo town. --demo over a real one changes nothing: its limits stay.
+func (d *daemon) isDemo() bool { return d.cfg.Demo && d.password != "" }
 
 // serve lets people in until ctx ends or a part breaks down, then drains.
 func (d *daemon) serve(ctx context.Context, out io.Writer) error {
@@ -259,7 +262,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	d.owns("loops", func(context.Context) error { end(); d.loops.Wait(); return nil })
 	operator := &operator{
 		hall: d.hall, store: d.store, hash: d.passwords.Hash, where: d.network.where, cert: d.network.cert, sockets: d.sockets,
-		dir: d.cfg.Dir, demo: d.cfg.Demo, since: d.since, counters: d.counters, log: d.log,
+		dir: d.cfg.Dir, demo: d.isDemo(), since: d.since, counters: d.counters, log: d.log,
 	}
 	control, err := listenControl(d.cfg.Dir)
 	if err != nil {
