@@ -146,7 +146,9 @@ func TestDemoIsWhatTheDemoFilled(t *testing.T) {
 			}
 		}
 		d := &daemon{cfg: config{Dir: dir, Demo: true}}
-		hash := func(context.Context, string) (string, error) { return "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAA", nil }
+		hash := func(context.Context, string) (string, error) {
+			return "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAA", nil
+		}
 		if d.password, err = fillDemo(t.Context(), s, hash, d.cfg); err != nil {
 			t.Fatal(err)
 		}
