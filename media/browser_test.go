@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,9 +32,9 @@ type browser struct {
 	t       testing.TB
 	hall    *hall
 	seat    media.SeatID
-	silent  bool // offers are kept and not answered
-	gone    bool // guarded by mu; left, so errors are in order
-	restart bool // the next offer restarts ICE
+	silent  atomic.Bool // offers are kept and not answered
+	gone    bool        // guarded by mu; left, so errors are in order
+	restart bool        // the next offer restarts ICE
 	codecs  []string
 
 	offers   chan media.SubscribeOffer

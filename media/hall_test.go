@@ -101,7 +101,7 @@ func (h *hall) run() {
 		close(h.bell)
 		h.bell = make(chan struct{})
 		h.mu.Unlock()
-		if e.Kind == media.Subscribe && b != nil && !b.silent {
+		if e.Kind == media.Subscribe && b != nil && !b.silent.Load() {
 			b.offers <- *e.Subscribe // the plane has one offer out at most
 		}
 	}

@@ -62,7 +62,7 @@ func TestUnansweredOfferLosesTheSeat(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
 	b := h.join("room", "b")
-	b.silent = true
+	b.silent.Store(true)
 	mine := b.publish(map[media.Source]string{media.Microphone: "audio/opus"})
 	c := h.join("room", "c")
 	film(t, mine[media.Microphone], "audio/opus")

@@ -172,11 +172,11 @@ func TestOffersAreSerialised(t *testing.T) {
 	t.Parallel()
 	h := newHall(t)
 	b := h.join("room", "b")
-	b.silent = true
+	b.silent.Store(true)
 	var seats []*browser
 	for _, id := range []media.SeatID{"a1", "a2", "a3"} {
 		a := h.join("room", id)
-		a.silent = true
+		a.silent.Store(true)
 		a.publish(map[media.Source]string{media.Microphone: "audio/opus"})
 		seats = append(seats, a)
 	}
