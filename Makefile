@@ -45,7 +45,7 @@ test: bin/.need-test bin/.ui web/e2e/node_modules/.package-lock.json build ## ev
 
 .PHONY: race
 race: bin/.ui ## all Go tests with the race detector
-	nice go test -race ./...
+	RACE_PEERS=1 nice go test -race ./...
 
 .PHONY: fuzz
 fuzz: bin/.ui ## every fuzz target; FUZZ=1m for a minute each

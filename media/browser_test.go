@@ -97,8 +97,11 @@ func (b *browser) api(settings webrtc.SettingEngine) *webrtc.API {
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
-	if b.srtp != nil {
-		settings.SetSRTPProtectionProfiles(b.srtp...)
+	b.mu.Lock()
+	profiles := b.srtp
+	b.mu.Unlock()
+	if profiles != nil {
+		settings.SetSRTPProtectionProfiles(profiles...)
 	}
 	m := &webrtc.MediaEngine{}
 	for _, c := range browserCodecs() {

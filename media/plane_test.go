@@ -86,7 +86,9 @@ func TestBrowserWithoutGCM(t *testing.T) {
 	for i, want := range []media.EventKind{media.Lost, media.Connected} {
 		id := media.SeatID(fmt.Sprintf("old-%d", i))
 		b := h.join("room", id)
+		b.mu.Lock()
 		b.srtp = []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}
+		b.mu.Unlock()
 		b.publish(map[media.Source]string{media.Microphone: "audio/opus"})
 		h.event(want, id)
 		if want == media.Connected {
