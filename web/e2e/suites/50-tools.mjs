@@ -1,0 +1,77 @@
+// What a talk is made of beside picture and sound: text letter by letter, microphone and camera off, the screen; and a
+// call that nobody answers.
+import {Citizen, Clerk} from '../people.mjs';
+import {tidy} from '../lab/box.mjs';
+import {firstPicture} from '../lab/media.mjs';
+import {press, says, text, until} from '../lab/find.mjs';
+
+export default async function tools({report, open, peopleNS}) {
+  const chromium = await open('chromium');
+
+  await report.story('text, microphone, camera and screen', async () => {
+    tidy(peopleNS, ['weber']);
+    const cp = await chromium.person('citizen'); const wp = await chromium.person('weber');
+    try {
+      const citizen = new Citizen(cp); const weber = new Clerk(wp, 'weber');
+      await weber.signIn();
+      await weber.devices();
+      await citizen.arrive({name: 'Renate Krüger', matter: 'Meldebescheinigung'});
+      await citizen.devices();
+      await weber.next();
+      await citizen.accept();
+      await firstPicture(cp); await firstPicture(wp);
+
+      await press(cp, /^Schreiben/);
+      await cp.focus('#text-line');
+      await cp.keyboard.type('Guten T');
+      const t = Date.now();
+      await says(wp, /Guten T/, 5_000);
+      report.figure('a letter typed → read by the other side (ms)', Date.now() - t);
+      report.check(true, 'letters are read before the line is finished');
+      await wp.focus('#text-line');
+      await wp.keyboard.type('Guten Tag Frau Krüger');
+      await wp.keyboard.press('Enter');
+      await says(cp, /Guten Tag Frau Krüger/, 5_000);
+      report.check(true, 'a finished line is read');
+
+      await press(wp, /^Mikrofon/);
+      await says(cp, /Mikrofon ist aus/, 5_000);
+      report.check(/Ton ist aus/.test(await text(wp)), 'microphone off: both sides are told in words');
+      await press(wp, /Ton ist aus/);
+      await press(wp, /^Kamera/);
+      await says(cp, /Kamera ist aus/, 5_000);
+      report.check(/Bild ist aus/.test(await text(wp)), 'camera off: both sides are told in words');
+      await press(wp, /Bild ist aus/);
+
+      await press(wp, /^Bildschirm/);
+      await until(cp, 'showing the screen', () => [...document.querySelectorAll('video')].filter((v) => v.videoWidth > 0 && !v.paused).length >= 3);
+      report.check(true, "the clerk's screen is shown beside the faces");
+      await press(wp, /Nicht mehr teilen/);
+      await weber.finish();
+      await says(cp, /Auf Wiedersehen/);
+    } finally {
+      for (const p of [cp, wp]) await p.browserContext().close().catch(() => {});
+    }
+  });
+
+  await report.story('nobody answers the call', async () => {
+    tidy(peopleNS, ['weber']);
+    const cp = await chromium.person('citizen'); const wp = await chromium.person('weber');
+    try {
+      const citizen = new Citizen(cp); const weber = new Clerk(wp, 'weber');
+      await weber.signIn();
+      await citizen.arrive({name: 'Jonas Keller', matter: 'Fundsache'});
+      await weber.next();
+      await says(cp, /Gespräch beginnen/);
+      await says(cp, /nicht erreicht/, 60_000);
+      report.check(/als Nächstes dran/.test(await text(cp)), 'the citizen is told and keeps the place');
+      await says(wp, /1 Aufruf verpasst/, 5_000);
+      report.check(true, 'the clerk is told and is free again');
+      await press(cp, /Wartezimmer verlassen/);
+      await press(cp, /Ja, Wartezimmer verlassen/);
+      await says(cp, /Sie haben den Besuch beendet/);
+    } finally {
+      for (const p of [cp, wp]) await p.browserContext().close().catch(() => {});
+    }
+  });
+}
