@@ -4,6 +4,7 @@ export class Report {
   failed = 0;
   figures = [];
   repeated = [];
+  only = process.env.LAB_STORY ? new RegExp(process.env.LAB_STORY) : null; // while working on one story
 
   check(good, what, detail = '') {
     if (good) { this.passed++; console.log(`ok    ${what}`); } else { this.failed++; console.log(`FAIL  ${what}${detail === '' ? '' : ` – ${typeof detail === 'string' ? detail : JSON.stringify(detail)}`}`); }
@@ -18,6 +19,7 @@ export class Report {
   /** Runs one story; what it throws is one failure and ends only this story. A story that fails is told once more from its
    *  beginning, because browsers and a busy machine have their moods; only the second telling counts then, and it is said. */
   async story(name, f) {
+    if (this.only && !this.only.test(name)) return;
     for (const attempt of [1, 2]) {
       const t = Date.now();
       const {passed, failed} = this;

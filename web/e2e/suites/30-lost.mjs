@@ -93,6 +93,21 @@ export default async function lost({report, box, open, peopleNS}) {
     await cp.browserContext().close();
   });
 
+  await report.story('90 s without network during a talk', async () => {
+    const {cp, citizen} = await meet('Hannelore Vogt');
+    cable(peopleNS, false);
+    await says(cp, /Keine Verbindung/i, 60_000);
+    await new Promise((r) => setTimeout(r, 90_000));
+    cable(peopleNS, true);
+    const t = Date.now();
+    const [tc, tw] = await Promise.all([cp, wp].map(async (p) => firstPicture(p, (await received(p)).frames, 30_000)));
+    report.check(tc && tc - t <= 5_000, '90 s without network during a talk: the citizen has a picture within 5 s', tc ? `${tc - t} ms` : 'never');
+    report.check(tw && tw - t <= 5_000, '90 s without network during a talk: the clerk has a picture within 5 s', tw ? `${tw - t} ms` : 'never');
+    report.check(await cp.evaluate(() => location.href) === citizen.url && /Hannelore Vogt/.test(await text(wp)), '90 s without network during a talk: same visit, same address');
+    await weber.finish();
+    await cp.browserContext().close();
+  });
+
   await report.story('the daemon is killed and started again during a talk', async () => {
     const {cp, citizen} = await meet('Familie Brandt');
     await box.stop('SIGKILL');

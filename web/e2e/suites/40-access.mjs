@@ -28,10 +28,7 @@ async function tabTo(page, rx, limit = 60) {
 export default async function access({report, open, shots, peopleNS}) {
   const chromium = await open('chromium');
 
-  const only = process.env.LAB_STORY ? new RegExp(process.env.LAB_STORY) : /./;
-  const story = (name, f) => (only.test(name) ? report.story(name, f) : undefined);
-
-  await story('documents', async () => {
+  await report.story('documents', async () => {
     const p = await chromium.person('anybody');
     for (const [state, path] of Object.entries(documents)) {
       await p.goto(base + path);
@@ -54,7 +51,7 @@ export default async function access({report, open, shots, peopleNS}) {
     await p.browserContext().close();
   });
 
-  await story('every state of visit and desk', async () => {
+  await report.story('every state of visit and desk', async () => {
     tidy(peopleNS, ['weber', 'oezdemir']);
     const cp = await chromium.person('citizen'); const wp = await chromium.person('weber'); const op = await chromium.person('oezdemir');
     const citizen = new Citizen(cp); const weber = new Clerk(wp, 'weber'); const oezdemir = new Clerk(op, 'oezdemir');
@@ -101,7 +98,7 @@ export default async function access({report, open, shots, peopleNS}) {
     for (const p of [cp, wp, op]) await p.browserContext().close();
   });
 
-  await story('camera and microphone denied', async () => {
+  await report.story('camera and microphone denied', async () => {
     const p = await chromium.person('citizen', {prelude: `navigator.mediaDevices.getUserMedia=()=>Promise.reject(new DOMException('x','NotAllowedError'));`});
     const citizen = new Citizen(p);
     await citizen.arrive({name: 'Ilse Hoffmann', matter: 'Führungszeugnis'});
@@ -112,7 +109,7 @@ export default async function access({report, open, shots, peopleNS}) {
     await p.browserContext().close();
   });
 
-  await story('the whole flow by keyboard', async () => {
+  await report.story('the whole flow by keyboard', async () => {
     tidy(peopleNS, ['weber', 'oezdemir']);
     const cp = await chromium.person('citizen'); const wp = await chromium.person('weber'); const op = await chromium.person('oezdemir');
     for (const [p, name] of [[wp, 'weber'], [op, 'oezdemir']]) {
