@@ -135,8 +135,11 @@ func (c config) faults() []error {
 func parsePublic(text string) (public, error) {
 	wrong := fmt.Errorf("--public %q: gebraucht wird ein Name oder eine Adresse, dahinter höchstens :PORT", text)
 	host, port := text, 0
-	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		host = a.WithZone("").String()
+	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
+		host = strings.TrimSuffix(inner, "]")
+		if !strings.Contains(host, ":") {
+			return public{}, wrong
+		}
 	} else if h, p, err := net.SplitHostPort(text); err == nil {
 		n, err := strconv.ParseUint(p, 10, 16)
 		if err != nil || n == 0 {
@@ -147,13 +150,17 @@ func parsePublic(text string) (public, error) {
 	if !validHost(host) {
 		return public{}, wrong
 	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		host = a.String()
+	}
 	return public{Host: strings.ToLower(strings.TrimSuffix(host, ".")), Port: port}, nil
 }
 
-// validHost tells whether something is an address or may be a name in the DNS (RFC 1123 2.1).
+// validHost tells whether something is an address or may be a name in the DNS (RFC 1123 2.1). An address with a zone is
+// good on one link only, so nobody outside can use it.
 func validHost(host string) bool {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Zone() == ""
 	}
 	host = strings.TrimSuffix(host, ".")
 	if host == "" || len(host) > 253 {

@@ -87,7 +87,7 @@ func TestParseReportsEveryFault(t *testing.T) {
 
 // FuzzParsePublic: whatever is accepted can be used as a host in a URL and parsed again to the same.
 func FuzzParsePublic(f *testing.F) {
-	for _, seed := range []string{"a", "a.b:1", "[::1]:8443", "::1", "1.2.3.4", "1.2.3.4:65535", "[", "]:", ":1", "a:b:c", "ä.de", "-a", "[::1%eth0]:1"} {
+	for _, seed := range []string{"a", "a.b:1", "[::1]:8443", "::1", "1.2.3.4", "1.2.3.4:65535", "[", "]:", ":1", "a:b:c", "ä.de", "-a", "[::1%eth0]:1", "0::%["} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
