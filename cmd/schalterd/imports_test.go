@@ -26,9 +26,10 @@ func mayImport() map[string][]string {
 		"appliance/auth":  {"appliance"},
 		"appliance/box":   {"appliance", "appliance/store"},
 
-		"media":             {"media/packetcache", "media/rewrite", "media/port", "media/relay"},
+		"media":             {"media/packetcache", "media/rewrite", "media/protect", "media/port", "media/relay"},
 		"media/packetcache": {},
 		"media/rewrite":     {},
+		"media/protect":     {},
 		"media/port":        {},
 		"media/relay":       {"media/port"},
 
@@ -48,7 +49,7 @@ func onlyIn() []outsideRule {
 	return []outsideRule{
 		{"github.com/pion/webrtc", []string{"media"}, "media shows none of its types: the move to the v4 line must stay a matter of days"},
 		{"github.com/pion/turn", []string{"media/relay"}, "one relay, one place that knows its faults"},
-		{"github.com/pion", []string{"media", "media/port", "media/relay", "media/packetcache", "media/rewrite"}, "packets are media's"},
+		{"github.com/pion", []string{"media", "media/port", "media/relay", "media/packetcache", "media/rewrite", "media/protect"}, "packets are media's"},
 		{"github.com/mattn/go-sqlite3", []string{"appliance/store"}, "cgo and SQL live in store alone"},
 		{"database/sql", []string{"appliance/store"}, "SQL lives in store alone"},
 		{"github.com/coreos/go-systemd", []string{"systemd"}, "the rest runs without a service manager"},
