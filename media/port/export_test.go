@@ -39,3 +39,9 @@ func (m *Mux) Claims() (n int) {
 	}
 	return n
 }
+
+// Hold keeps readers from going on after their next system call, until Resume.
+func (m *Mux) Hold() { m.mu.Lock() }
+
+// Resume lets them go on.
+func (m *Mux) Resume() { m.mu.Unlock() }
