@@ -42,6 +42,9 @@
 //	   ├─ cookie at offset 6 ─────────────────────────────▶ ICE: Mux.Stream
 //	   └─ plain HTTP: told to use https; everything else: closed without a byte
 //
+// Where ICE and TURN are served by another process (ListenerConfig.Apart), their connections are passed on as they are,
+// and it is that process which checks their messages: Checked for TURN, Mux.Stream for ICE.
+//
 // A stream of ICE-TCP and a relay allocation are remotes like any other to the peers behind the mux: each has an
 // address from 240.0.0.0/4, which no real datagram can have as its source (datagrams that claim it are dropped).
 //
