@@ -15,10 +15,14 @@ type (
 //
 // Reached is the host:port under which the browser reached the box: there its relay is found too, whatever lies
 // between. Empty: any of the box's addresses.
+//
+// Foreign is an encoder or viewer that is no page of ours: SRTP with SHA1-80 is allowed beside GCM. Nothing is offered to
+// it (no Subscribe events): it receives by View alone.
 type Seat struct {
 	ID      SeatID `json:"id"`
 	Room    RoomID `json:"room"`
 	Reached string `json:"reached,omitempty"`
+	Foreign bool   `json:"foreign,omitempty"`
 }
 
 // Access is what a browser needs to reach the box: relay credentials bound to this seat.

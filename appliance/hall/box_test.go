@@ -102,6 +102,10 @@ func (p *plane) Subscribed(_ context.Context, id media.SeatID, _ int, sdp string
 	return nil
 }
 
+func (p *plane) View(ctx context.Context, id media.SeatID, sdp string) (media.Answer, error) {
+	return p.Publish(ctx, id, media.Offer{SDP: sdp})
+}
+
 func (p *plane) Leave(_ context.Context, id media.SeatID) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
