@@ -144,29 +144,30 @@ func iceWord(s string) bool {
 }
 
 // fragmentOf takes from the box's answer what the other side needs after an ICE restart: credentials and candidates of the
-// section that carries the transport.
+// section that carries the transport, the first one in use.
 func fragmentOf(answer string) string {
-	var b strings.Builder
-	mid, done := false, false
+	var head, body strings.Builder
+	found, at := false, -1
 	sectionsOf(answer, func(n int, line string) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(line, "a="), ":")
 		switch {
-		case line == "a=ice-lite" || strings.HasPrefix(line, "a=group:BUNDLE"):
-		case n < 0 || done:
+		case line == "a=ice-lite", n < 0 && strings.HasPrefix(line, "a=group:BUNDLE"):
+			head.WriteString(line + "\r\n")
 			return
-		case strings.HasPrefix(line, "m="):
-			if mid { // the next one: with BUNDLE it has nothing of its own
-				done = true
-				return
-			}
-		case name == "mid":
-			mid = true
-		case name == "ice-ufrag", name == "ice-pwd", name == "candidate":
+		case n < 0 || found && n != at:
+			return
+		case n != at:
+			at = n
+			body.Reset() // the one before had no transport
+		}
+		switch {
+		case name == "ice-ufrag":
+			found = true
+		case strings.HasPrefix(line, "m="), name == "mid", name == "ice-pwd", name == "candidate":
 		default:
 			return
 		}
-		b.WriteString(line + "\r\n")
+		body.WriteString(line + "\r\n")
 	})
-	b.WriteString("a=end-of-candidates\r\n")
-	return b.String()
+	return head.String() + body.String() + "a=end-of-candidates\r\n"
 }
