@@ -150,9 +150,12 @@ func (l *page) close() {
 	}
 }
 
-// peer makes one connection as a browser on this machine would.
-func peer() (*webrtc.PeerConnection, error) {
+// peer makes one connection as a browser on this machine would, or with other settings.
+func peer(adjust ...func(*webrtc.SettingEngine)) (*webrtc.PeerConnection, error) {
 	settings := webrtc.SettingEngine{}
+	for _, f := range adjust {
+		f(&settings)
+	}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
