@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -79,12 +78,19 @@ func goodRoomName(s string) bool {
 }
 
 // plainOrigin brings an origin into the spelling of the header (RFC 6454, section 6.2): lower case, no path, no default
-// port. Only https: what is viewed may be private, and a page without TLS is anybody's.
+// port. Only https: what is viewed may be private, and a page without TLS is anybody's. Names are in their ASCII form; what
+// is no name at all lets nobody in.
 func plainOrigin(s string) (string, bool) {
-	u, err := url.Parse(strings.ToLower(s))
-	if err != nil || len(s) > maxOrigin || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
-		u.Path != "" && u.Path != "/" || strings.ContainsAny(u.Host, "*, \"\\") {
+	host, ok := strings.CutPrefix(strings.ToLower(s), "https://")
+	host = strings.TrimSuffix(strings.TrimSuffix(host, "/"), ":443")
+	if !ok || host == "" || host[0] == ':' || len(host) > maxOrigin {
 		return "", false
 	}
-	return "https://" + strings.TrimSuffix(u.Host, ":443"), true
+	for i := range len(host) {
+		c := host[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune(".-:[]", rune(c)) {
+			return "", false
+		}
+	}
+	return "https://" + host, true
 }
