@@ -6,8 +6,9 @@ import {firstPicture, picture, received, sound} from '../lab/media.mjs';
 /** Views a room from a page of the box, as a viewer's page would; resolves when the answer is in. */
 const view = (page, room, token) => page.evaluate(async (room, token) => {
   const pc = new RTCPeerConnection();
-  pc.addTransceiver('audio', {direction: 'recvonly'});
-  pc.addTransceiver('video', {direction: 'recvonly'});
+  const shown = document.body.appendChild(document.createElement('video')); // Chromium decodes sound only where it is played
+  shown.autoplay = shown.playsInline = true;
+  shown.srcObject = new MediaStream(['audio', 'video'].map((kind) => pc.addTransceiver(kind, {direction: 'recvonly'}).receiver.track));
   await pc.setLocalDescription();
   const answer = await fetch(`/api/v1/rooms/${room}/whep`, {method: 'POST', body: pc.localDescription.sdp,
     headers: {Authorization: `Bearer ${token}`, 'Content-Type': 'application/sdp'}});
