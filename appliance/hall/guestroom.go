@@ -133,7 +133,6 @@ func (r *guestRoom) run(ctx context.Context, quit <-chan struct{}) {
 		r.leaveAgain(ctx)
 		if m != nil {
 			m.handle(ctx, r)
-			r.count()
 		}
 		if len(r.leaving) == 0 {
 			timer.Stop()
@@ -158,10 +157,10 @@ func (r *guestRoom) listen(ctx context.Context) (closed bool) {
 	if ended {
 		r.renew()
 	}
-	r.count()
 	return closed
 }
 
+// count is called with every change of guests, before anybody hears of it.
 func (r *guestRoom) count() {
 	var present [2]int
 	for _, g := range r.guests {
@@ -179,6 +178,7 @@ func (r *guestRoom) count() {
 // release takes a seat away.
 func (r *guestRoom) release(ctx context.Context, id media.SeatID) {
 	delete(r.guests, id)
+	r.count()
 	r.seats.unseat(id)
 	if err := r.leave(ctx, id); err != nil {
 		r.log.Warn("seat not taken away", "seat", id, "err", err)
@@ -212,7 +212,6 @@ func (r *guestRoom) end(ctx context.Context) {
 	for id := range r.guests {
 		r.release(ctx, id)
 	}
-	r.count()
 	for range leaveTries {
 		if len(r.leaving) == 0 {
 			return
@@ -280,6 +279,7 @@ func (r *guestRoom) seat(ctx context.Context, g Guest) (Welcome, error) {
 	id := newSeatID()
 	r.seats.seat(id, r) // it may be lost before its offer is answered
 	r.guests[id] = &guest{Guest: g, seat: id, tag: newTag(), ice: credentialsOf(g.SDP)}
+	r.count()
 	call, cancel := context.WithTimeout(ctx, mediaWait)
 	defer cancel()
 	access, err := r.plane.Join(call, media.Seat{ID: id, Room: r.id, Reached: g.Reached, Foreign: true})
