@@ -76,8 +76,7 @@ func (w *Web) seatGuest(c *call, part hall.Part) error {
 	return nil
 }
 
-// addLinks tells the way to a relay (RFC 9725, section 4.6). The word session credentials of this header are as secret as the
-// answer itself.
+// addLinks tells the way to a relay (RFC 9725, section 4.6), with credentials for this seat alone.
 func addLinks(h http.Header, r hall.Relay) {
 	for _, u := range r.URLs {
 		h.Add("Link", "<"+u+`>; rel="ice-server"; username=`+quoted(r.Username)+"; credential="+quoted(r.Password)+

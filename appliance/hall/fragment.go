@@ -13,7 +13,7 @@ import (
 // credentials are the ICE username fragment and password of one side. They change with an ICE restart.
 type credentials struct{ ufrag, password string }
 
-// maxFragment bounds an SDP fragment's lines.
+// maxFragmentLines bounds an SDP fragment's lines.
 const maxFragmentLines = 256
 
 // sectionsOf walks through a description's lines, calling f with the number of the m-line that each belongs to; -1: none.
@@ -43,9 +43,8 @@ func sourcesOf(sdp string, part Part) (map[string]media.Source, error) {
 	sectionsOf(sdp, func(n int, line string) {
 		switch {
 		case strings.HasPrefix(line, "m="):
-			kind, rest, _ := strings.Cut(line[2:], " ")
+			kind, _, _ := strings.Cut(line[2:], " ")
 			all = append(all, section{kind: kind})
-			_ = rest
 		case n < 0:
 		case strings.HasPrefix(line, "a=mid:"):
 			all[n].mid = line[len("a=mid:"):]
