@@ -26,8 +26,9 @@ func mayImport() map[string][]string {
 		"appliance/auth":  {"appliance"},
 		"appliance/box":   {"appliance", "appliance/store"},
 
-		"media":             {"media/packetcache", "media/rewrite", "media/port", "media/relay"},
+		"media":             {"media/packetcache", "media/rewrite", "media/bandwidth", "media/allocation", "media/speaker", "media/port", "media/relay"},
 		"media/packetcache": {},
+		"media/bandwidth":   {},
 		"media/rewrite":     {},
 		"media/port":        {},
 		"media/relay":       {"media/port"},
