@@ -29,6 +29,7 @@ func mayImport() map[string][]string {
 		"media":             {"media/packetcache", "media/rewrite", "media/bandwidth", "media/allocation", "media/speaker", "media/port", "media/relay"},
 		"media/packetcache": {},
 		"media/bandwidth":   {},
+		"media/allocation":  {},
 		"media/rewrite":     {},
 		"media/port":        {},
 		"media/relay":       {"media/port"},

@@ -16,13 +16,21 @@ func TestNarrowLinkAndBack(t *testing.T) {
 			for _, delay := range []time.Duration{5, 20, 100} {
 				t.Run(fmt.Sprintf("queue %d ms, bucket %d octets, way %d ms", queue, burst, delay), func(t *testing.T) {
 					t.Parallel()
-					for seed := range uint64(4) {
+					for seed := range seeds(4) {
 						narrowAndBack(t, seed, link{rate: 600_000, queue: queue * time.Millisecond, burst: burst, delay: delay * time.Millisecond})
 					}
 				})
 			}
 		}
 	}
+}
+
+// seeds is how many lucks to try: one when it has to be quick.
+func seeds(n uint64) uint64 {
+	if testing.Short() {
+		return 1
+	}
+	return n
 }
 
 func narrowAndBack(t *testing.T, seed uint64, l link) {
@@ -73,7 +81,7 @@ func TestRandomLossIsNotCongestion(t *testing.T) {
 		loss  float64
 		least int64 // bit/s, the estimate at any time after 5 s
 	}{{0.01, 2_500_000}, {0.02, 2_500_000}, {0.05, 1_500_000}, {0.3, 600_000}} {
-		for seed := range uint64(10) {
+		for seed := range seeds(5) {
 			w := newWorld(seed, bandwidth.Limits{})
 			w.forth = link{rate: 20_000_000, queue: 100 * time.Millisecond, delay: 20 * time.Millisecond, loss: c.loss}
 			w.run(5 * time.Second)
@@ -95,7 +103,7 @@ func TestRandomLossIsNotCongestion(t *testing.T) {
 // Random loss is forgiven, a link without a queue that drops what is too much is not.
 func TestPolicer(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(5) {
+	for seed := range seeds(3) {
 		w := newWorld(seed, bandwidth.Limits{})
 		w.forth = link{rate: 1_000_000, queue: 5 * time.Millisecond, burst: 6000, delay: 20 * time.Millisecond}
 		w.greedy, w.wanted = true, 5_000_000
@@ -129,7 +137,7 @@ func TestApplicationLimited(t *testing.T) {
 
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(10) {
+	for seed := range seeds(5) {
 		w := newWorld(seed, bandwidth.Limits{})
 		w.forth = link{rate: 5_000_000, queue: 100 * time.Millisecond, delay: 20 * time.Millisecond}
 		w.run(time.Duration(5000+seed*37) * time.Millisecond)

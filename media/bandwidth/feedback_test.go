@@ -183,6 +183,7 @@ func TestNothingIsAllocated(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Probe(5_000_000, at)
+		e.Due(at)
 		e.Estimate(at)
 		e.Figures(at)
 		e.REMB(9_000_000, at)
@@ -256,8 +257,11 @@ func FuzzFeedback(f *testing.F) {
 			if err := e.Feedback(packet, at); err != nil && !errors.Is(err, bandwidth.ErrMalformed) && !errors.Is(err, bandwidth.ErrUnsent) {
 				t.Fatal(err)
 			}
-			if plan, ok := e.Probe(5_000_000, at); ok && (plan.Octets <= 0 || plan.Rate > 3_300_000 || plan.Duration <= 0) {
+			if plan, ok := e.Probe(5_000_000, at); ok && (plan.Rate <= 0 || plan.Rate > 3_300_000 || plan.Duration <= 0) {
 				t.Fatalf("%+v", plan)
+			}
+			if due := e.Due(at.Add(10 * time.Millisecond)); due < 0 || due > 3_300_000/8*20/100 {
+				t.Fatalf("%d octets due", due)
 			}
 			fig := e.Figures(at)
 			if fig.Estimate < bandwidth.DefaultFloor || fig.Estimate > 3_000_000 || fig.Lost < 0 || fig.Lost > 1000 ||

@@ -69,16 +69,14 @@ type world struct {
 	layers       []int64       // bit/s, ascending; the highest that fits with the sound is sent
 	wanted       int64         // bit/s; layers above are not asked for
 	greedy       bool          // a source that sends exactly the estimate instead
+	fixed        int64         // bit/s of picture that somebody else decided on; -1: by the estimate
 	recorder     *twcc.Recorder
 	nextFeedback time.Duration
-	padding      struct {
-		octets int
-		until  time.Duration
-	}
-	owed     int64 // octets of the present frame still to be sent
-	layer    int
-	arrivals events
-	returns  events
+	probing      time.Duration // until then
+	owed         int64         // octets of the present frame still to be sent
+	layer        int
+	arrivals     events
+	returns      events
 
 	soundSent, soundLost, probed int // packets, packets, octets
 	expected, missing            int // for receiver reports
@@ -113,7 +111,7 @@ func newWorld(seed uint64, limits bandwidth.Limits) *world {
 	return &world{
 		start: time.Unix(1_700_000_000, 0), random: rand.New(rand.NewPCG(seed, 1)), e: bandwidth.New(limits), seq: 65000,
 		forth: link{delay: 20 * time.Millisecond}, back: link{delay: 20 * time.Millisecond}, every: 100 * time.Millisecond,
-		layers: []int64{150_000, 500_000, 1_200_000, 2_500_000}, wanted: 2_600_000, recorder: twcc.NewRecorder(1), layer: -1,
+		layers: []int64{150_000, 500_000, 1_200_000, 2_500_000}, wanted: 2_600_000, recorder: twcc.NewRecorder(1), layer: -1, fixed: -1,
 	}
 }
 
@@ -182,6 +180,9 @@ func (w *world) step() {
 }
 
 func (w *world) choose() int64 {
+	if w.fixed >= 0 {
+		return w.fixed
+	}
 	room := w.estimate() - soundRate
 	if w.greedy {
 		return min(room, w.wanted)
@@ -201,17 +202,15 @@ func (w *world) choose() int64 {
 func (w *world) probe() {
 	if w.now.Milliseconds()%20 == 0 {
 		if plan, ok := w.e.Probe(w.wanted, w.at()); ok {
-			w.padding.octets, w.padding.until = plan.Octets, w.now+plan.Duration
+			w.probing = w.now + plan.Duration
 		}
 	}
-	if left := w.padding.until - w.now; w.padding.octets > 0 && left >= 0 && w.now.Milliseconds()%5 == 0 {
-		size := w.padding.octets * 5 / int(left.Milliseconds()+5)
-		size = min(max(size, 50), w.padding.octets)
-		for more := size; more > 0; more -= 1100 {
-			w.send(min(more, 1100), false, true)
-		}
-		w.padding.octets -= size
-		w.probed += size
+	if w.now > w.probing || w.now.Milliseconds()%5 != 0 {
+		return
+	}
+	for due := w.e.Due(w.at()); due >= 250; due -= 270 { // packets of padding as large as RTP allows
+		w.send(min(due, 270), false, true)
+		w.probed += min(due, 270)
 	}
 }
 

@@ -20,17 +20,18 @@ const (
 	probeGentle = 125
 )
 
-// Plan is a probe: for Duration from now on send at Rate in all, by adding Octets of padding or repetitions, evenly
-// spread, to the media. They go through [Estimator.SentProbe].
+// Plan is a probe: for Duration from now on the connection carries Rate in all. What the media leave of it is filled with
+// padding or repetitions: ask [Estimator.Due] each 5 to 10 ms how much. They go through [Estimator.SentProbe]. Large
+// packets are better: in small ones the link carries headers, and takes less of what we count.
 type Plan struct {
-	Rate     int64 // bit/s, media and additions
-	Octets   int   // to be added
+	Rate     int64 // bit/s
 	Duration time.Duration
 }
 
 // attempt is one plan and what became of it.
 type attempt struct {
 	active      bool
+	rate        int64 // bit/s, as planned
 	from, to    time.Duration
 	first, last int64 // numbers of its packets; 0 before the first
 	octets      int64 // that left
@@ -89,10 +90,19 @@ func (e *Estimator) Probe(wanted int64, at time.Time) (Plan, bool) {
 		rate = estimate * probeFast / 100
 	}
 	rate = min(rate, wanted*11/10) // a tenth more is enough: the verdict is worth 95 % of it
-	extra := max(rate-e.media.rate(e.now, meterSlots), rate/10)
-	p.attempt = attempt{active: true, from: e.now, to: e.now + probeLength}
+	p.attempt = attempt{active: true, rate: rate, from: e.now, to: e.now + probeLength}
 	p.next = e.now + probeSoon
-	return Plan{Rate: rate, Octets: int(extra * int64(probeLength/time.Millisecond) / 8000), Duration: probeLength}, true
+	return Plan{Rate: rate, Duration: probeLength}, true
+}
+
+// Due is how many octets the probe that runs lacks at a time, 0 when none runs.
+func (e *Estimator) Due(at time.Time) int {
+	e.pass(at)
+	p := &e.probe
+	if !p.active || e.now > p.to {
+		return 0
+	}
+	return int(max(p.rate*int64((e.now-p.from)/time.Microsecond)/8_000_000-p.octets, 0))
 }
 
 // waits is while a probe has no verdict and may still get one.
@@ -198,6 +208,8 @@ func (e *Estimator) concludeProbe() {
 		p.failed = rate
 	}
 	p.failedAt = e.now
+	e.loss.restart(e.now) // its losses have been judged
+	e.counted = max(e.counted, p.last)
 	p.pause = min(max(2*p.pause, probeFirst), probeLast)
 	p.next = e.now + p.pause
 	takes = max(takes, e.acked)
@@ -214,8 +226,8 @@ func (e *Estimator) probeWon(rate int64) {
 	switch {
 	case p.wins >= probeSure:
 		p.failed, p.pause = 0, 0
-	case p.failed != 0 && rate < p.failed: // not yet beyond what was too much: patience
-		p.next = e.now + p.pause
+	case p.failed != 0 && rate < p.failed: // not yet beyond what was too much: some patience
+		p.next = e.now + probeFirst
 	}
 	if rate*95/100 <= e.estimate { // nothing learned
 		p.next = max(p.next, e.now+probeFirst)
