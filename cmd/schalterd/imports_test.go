@@ -30,6 +30,7 @@ func mayImport() map[string][]string {
 		"media/packetcache": {},
 		"media/bandwidth":   {},
 		"media/allocation":  {},
+		"media/speaker":     {},
 		"media/rewrite":     {},
 		"media/port":        {},
 		"media/relay":       {"media/port"},
