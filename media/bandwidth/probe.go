@@ -13,11 +13,11 @@ const (
 	probePackets = 6  // fewer prove nothing
 	probeSlope   = 80 // thousandths by which the delay may grow in the time of the probe
 
-	// Percent of the estimate. Fast until a limit is found. Gentle after that: a quarter above 600 kbit/s fills a queue
-	// by 30 ms, which even short ones have.
+	// Percent of the estimate. Fast until a limit is found. Gentle after that: a fifth above 600 kbit/s fills a queue
+	// by 25 ms, which even short ones have.
 	probeFast   = 200
 	probeUsual  = 150
-	probeGentle = 125
+	probeGentle = 120
 )
 
 // Plan is a probe: for Duration from now on the connection carries Rate in all. What the media leave of it is filled with
