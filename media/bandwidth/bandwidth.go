@@ -20,6 +20,8 @@ const (
 	historySize = 2048 // packets: 2 s at 10 Mbit/s, more than any way and feedback takes
 
 	decreaseEvery = 250 * time.Millisecond // and half a round trip, so that a decrease can show
+	episodeTrial  = 700 * time.Millisecond // and a round trip, for a queue to become shorter by a fifth
+	episodeEnds   = time.Second            // so long after it was last seen
 	holdAfter     = 500 * time.Millisecond // no growth after a decrease
 	limitKnown    = 30 * time.Second       // so long a link that was full is taken to be the same
 	silentAfter   = time.Second            // packets leave and nothing is heard
@@ -77,11 +79,22 @@ type Estimator struct {
 	full     int64  // bit/s that arrived when the link was last full; 0 unknown
 	fullAt   time.Duration
 	lowered  time.Duration // last decrease
-	grown    time.Duration // last look at growth
-	before   int64         // estimate before a silence; 0 outside one
-	silentAt time.Duration // last step down in it
-	remb     int64
-	rembAt   time.Duration
+	episode  episode
+
+	estimateBefore int64         // before the last decrease
+	grown          time.Duration // last look at growth
+	before         int64         // estimate before a silence; 0 outside one
+	silentAt       time.Duration // last step down in it
+	remb           int64
+	rembAt         time.Duration
+}
+
+// episode is a queue that was answered by sending less.
+type episode struct {
+	began, last time.Duration // 0 without one; last seen
+	queue       time.Duration // at its highest
+	sent        int64         // bit/s that arrived
+	before      int64         // the estimate
 }
 
 // New begins an estimate.

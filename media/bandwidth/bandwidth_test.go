@@ -157,7 +157,30 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A competing transfer keeps the queue at 100 ms: we do not sink to the floor.
+// Somebody else's transfer fills the queue to 100 ms and more, and lets go for a moment every 4 s, as TCP does: we keep a
+// share.
+func TestCompetingTransfer(t *testing.T) {
+	t.Parallel()
+	for seed := range seeds(3) {
+		w := newWorld(seed, bandwidth.Limits{})
+		w.forth = link{rate: 5_000_000, queue: 200 * time.Millisecond, delay: 20 * time.Millisecond}
+		w.run(10 * time.Second)
+		var sum, n int64
+		for end := w.now + 60*time.Second; w.now < end; n++ {
+			w.forth.delay = 20 * time.Millisecond
+			if in := w.now % (4 * time.Second); in > 200*time.Millisecond {
+				w.forth.delay += 80*time.Millisecond + in/50
+			}
+			w.step()
+			sum += w.estimate()
+		}
+		if mean := sum / n; mean < 600_000 {
+			t.Errorf("seed %d: %d in the mean", seed, mean)
+		}
+	}
+}
+
+// The way becomes longer for good: that is not a queue.
 func TestStandingQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(1, bandwidth.Limits{})

@@ -119,8 +119,11 @@ func (d *delay) look(now time.Duration) (overuse bool) {
 	return overuse
 }
 
+// accept takes the present queue for one that is not ours.
+func (d *delay) accept() { d.threshold, d.above = min(d.queue*3/2, thresholdHigh), 0 }
+
 // calm says that no queue stands in the way of growth.
-func (d *delay) calm() bool { return d.queue <= d.threshold/2 }
+func (d *delay) calm() bool { return d.queue <= d.threshold*2/3 }
 
 func floorDivide(a, b time.Duration) int64 {
 	q := int64(a / b)

@@ -14,9 +14,10 @@
 //   - Delay. The way of each packet takes arrival minus departure; the least of it over 15 s is the way without a
 //     queue, the least over the last 125 ms says how long the queue is now. Jitter moves single packets and leaves the
 //     least of many alone; a queue lifts them all. A queue that is longer than the threshold and does not shrink means
-//     overuse: the estimate falls to 85 % of what arrives. The threshold follows the queue slowly, so that a competing
-//     transfer that keeps a queue full does not push us to the floor (the adaptive threshold of
-//     draft-ietf-rmcat-gcc-02, section 5.4, on the delay instead of its gradient).
+//     overuse: the estimate falls to 85 % of what arrives. When the queue is no shorter after that, it is somebody
+//     else's: the decrease is taken back. The threshold follows the queue slowly besides, so that a competing transfer
+//     does not push us to the floor (the adaptive threshold of draft-ietf-rmcat-gcc-02, section 5.4, on the delay
+//     instead of its gradient).
 //   - Loss. Up to 2 % nothing happens, up to 10 % the estimate does not grow, above it falls by half of the loss
 //     (draft-ietf-rmcat-gcc-02, section 6). Loss that stays the same although less is sent is the link's own and is set
 //     aside, else a bad radio link would sink to the floor.

@@ -125,6 +125,32 @@ func TestLiesAreBounded(t *testing.T) {
 	}
 }
 
+// What is told again counts no more: neither as sent well, nor as lost.
+func TestRepeatedFeedback(t *testing.T) {
+	t.Parallel()
+	e := bandwidth.New(bandwidth.Limits{})
+	at := time.Unix(1_700_000_000, 0)
+	var seq uint16
+	for range 40 {
+		first := seq
+		for range 14 {
+			at = at.Add(5 * time.Millisecond)
+			e.Sent(seq, 500, at)
+			seq++
+		}
+		// Ten of fourteen, 5 ms apart: 28.6 % lost.
+		report := feedback(first, 14, uint32(100+at.Sub(time.Unix(1_700_000_000, 0))/(64*time.Millisecond)), append([]byte{0xbf, 0xf0}, []byte{0, 20, 20, 20, 20, 20, 20, 20, 20, 20}...)...)
+		for range 10 {
+			if err := e.Feedback(report, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if f := e.Figures(at); f.Lost < 270 || f.Lost > 300 {
+		t.Errorf("%d ‰ lost, were 286", f.Lost)
+	}
+}
+
 func TestReferenceWraps(t *testing.T) {
 	t.Parallel()
 	e := bandwidth.New(bandwidth.Limits{})

@@ -14,7 +14,7 @@ func (e *Estimator) react() {
 	excess := e.loss.excess()
 	switch {
 	case overuse && !e.probe.running(e.now): // the queue that a probe makes is the probe's to judge
-		e.lower(recent*85/100, recent)
+		e.overuse(sent, recent)
 	case windowEnded && excess > lossTooMuch:
 		e.lower(min(e.estimate, max(sent, e.acked))*(2000-excess)/2000, 0)
 	}
@@ -28,12 +28,43 @@ func (e *Estimator) react() {
 	e.estimate = min(max(e.estimate, e.limits.Floor), e.limits.Ceiling)
 }
 
-// lower takes the estimate down. full is the rate at which the link was full, 0 when that is not known.
-func (e *Estimator) lower(to, full int64) {
-	if e.lowered != 0 && e.now-e.lowered < decreaseEvery+min(e.rtt, time.Second)/2 {
+// overuse answers a queue. What we fill empties when we send less. When it does not, somebody else fills it, or the way has
+// become longer: then the decrease was for nothing and is taken back, and such a queue is no sign any more.
+func (e *Estimator) overuse(sent, recent int64) {
+	p := &e.episode
+	queue := e.delay.queue
+	if p.began == 0 || e.now-p.last > episodeEnds {
+		if e.lower(recent*85/100, recent) {
+			*p = episode{began: e.now, last: e.now, queue: queue, sent: recent, before: e.estimateBefore}
+		}
 		return
 	}
-	e.lowered = e.now
+	p.last = e.now
+	switch {
+	case queue >= p.queue*11/10 && e.now-p.began < episodeTrial || recent < e.estimate*8/10:
+		// It still grows, or far less arrives than we thought.
+		if e.lower(recent*85/100, recent) {
+			p.queue, p.sent = max(p.queue, queue), min(p.sent, recent)
+		}
+	case e.now-p.began < episodeTrial+min(e.rtt, time.Second):
+	case queue >= p.queue*8/10 && sent <= p.sent:
+		e.delay.accept()
+		e.estimate = max(e.estimate, p.before)
+		e.proven.note(e.now, e.estimate)
+		e.fullAt, e.full, e.lowered = 0, 0, 0
+		*p = episode{}
+	default:
+		e.lower(recent*85/100, recent)
+	}
+}
+
+// lower takes the estimate down, unless it has just done so. full is the rate at which the link was full, 0 when that is
+// not known.
+func (e *Estimator) lower(to, full int64) bool {
+	if e.lowered != 0 && e.now-e.lowered < decreaseEvery+min(e.rtt, time.Second)/2 {
+		return false
+	}
+	e.lowered, e.estimateBefore = e.now, e.estimate
 	if full > 0 {
 		e.full = full
 	}
@@ -44,6 +75,7 @@ func (e *Estimator) lower(to, full int64) {
 	e.counted = e.newest // what left before cannot show the decrease
 	e.probe.forget()
 	e.probe.limited(e.now, e.estimate)
+	return true
 }
 
 // grow lets the estimate rise while it is used and nothing speaks against it.

@@ -22,7 +22,9 @@
 //   - Else whoever spoke last, until another one takes over: with 0.6 s of speech within a second, while the speaker
 //     has been silent for 1 s. A cough or a word of assent is shorter.
 //   - Who talks over the speaker takes over when they are 6 dB louder for 2 s.
-//   - Between two changes lies a second. A pause changes nothing while nobody else speaks, however long.
+//   - A pause changes nothing while nobody else speaks, however long.
+//
+// So between two changes lies a second at least.
 //
 // # Whose sound is forwarded
 //

@@ -20,7 +20,6 @@ const (
 	pause      = time.Second            // of silence, after which others may take over
 	louder     = 6                      // dB
 	interrupt  = 2 * time.Second        // of being so much louder
-	settle     = time.Second            // between two changes
 	begins     = 60 * time.Millisecond  // of speech, to be forwarded
 	idle       = time.Second            // of silence, after which a place may go to another
 	placeHeld  = 2 * time.Second
@@ -44,8 +43,7 @@ type Floor struct {
 	voices  []*Voice // in the order of joining
 	speaker *Voice
 	pinned  *Voice
-	told    *Voice        // the speaker at the last decision
-	changed time.Duration // when the one who speaks last changed
+	told    *Voice // the speaker at the last decision
 }
 
 // Voice is one seat's microphone, or a signer's camera.
@@ -75,7 +73,7 @@ func New(limits Limits) *Floor {
 	}
 	limits.Few = max(limits.Few, 2)
 	limits.All = max(limits.All, limits.Few)
-	return &Floor{limits: limits, changed: never}
+	return &Floor{limits: limits}
 }
 
 // Join adds a voice.
@@ -197,10 +195,10 @@ func (f *Floor) takeTurns(now time.Duration) {
 			best = v
 		}
 	}
-	if best == nil || f.speaker != nil && now-f.changed < settle {
+	if best == nil {
 		return
 	}
-	f.speaker, f.changed = best, now
+	f.speaker = best
 	for _, v := range f.voices {
 		v.since = never
 	}
