@@ -16,7 +16,7 @@ const (
 	// Percent of the estimate. Fast until a limit is found. Gentle after that: a fifth above 600 kbit/s fills a queue
 	// by 25 ms, which even short ones have.
 	probeFast   = 200
-	probeUsual  = 150
+	probeUsual  = 135
 	probeGentle = 120
 )
 
@@ -232,7 +232,11 @@ func (e *Estimator) probeWon(rate int64) {
 	if rate*95/100 <= e.estimate { // nothing learned
 		p.next = max(p.next, e.now+probeFirst)
 	}
-	if raised := rate * 95 / 100; raised > e.estimate {
+	raised := rate * 95 / 100
+	if p.pause != 0 { // a limit was there a short while ago, and a bucket may hide it: half the way
+		raised = (raised + e.estimate) / 2
+	}
+	if raised > e.estimate {
 		e.estimate = raised
 		e.proven.note(e.now, raised)
 	}
