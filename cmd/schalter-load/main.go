@@ -27,7 +27,7 @@ const manual = `schalter-load - synthetic citizens, clerks and streams against a
   schalter-load plain    [--listen 127.0.0.1:0]
       the yardstick: the textbook SFU on plain pion/webrtc v3, WHIP at /whip/{id}, WHEP at /whep/{id}
 
-  schalter-load day      --box URL [--rate 30] [--clerks petersen,platz1] [--talk 3s] [--transfer 0.1] [--for 1m] [--json]
+  schalter-load day      --box URL [--rate 30] [--clerks NAME,NAME] [--talk 3s] [--transfer 0.1] [--for 1m] [--json]
                          [--authority FILE] [--yes-elsewhere]
       a day at the counter: so many citizens a minute arrive, wait, are called, talk, are passed on, go. The clerks'
       password is the first line of stdin
