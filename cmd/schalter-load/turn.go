@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -105,7 +106,9 @@ func (r *relayed) must(setters []stun.Setter) error {
 		return err
 	}
 	if m.Type.Class != stun.ClassSuccessResponse {
-		return fmt.Errorf("refused: %s", m)
+		var code stun.ErrorCodeAttribute
+		_ = code.GetFrom(m) // without one it stays 0
+		return fmt.Errorf("%s with code %d", m.Type, code.Code)
 	}
 	return nil
 }
@@ -122,7 +125,7 @@ func (r *relayed) ask(setters ...stun.Setter) (*stun.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply := &stun.Message{Raw: frame}
+	reply := &stun.Message{Raw: bytes.Clone(frame)} // realm and nonce point into it
 	if err := reply.Decode(); err != nil {
 		return nil, fmt.Errorf("decode reply: %w", err)
 	}
