@@ -58,12 +58,13 @@ func bench(ctx context.Context, c call) error {
 	ctx, cancel := context.WithTimeout(ctx, benchWithin)
 	defer cancel()
 	var all []repetition
+	var failed []error
 	for i := range *reps {
 		one, err := repeat(ctx, c, p, i, *reps, shapes(*measure))
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped: %w", ctx.Err())
 		}
-		all = append(all, one)
+		failed, all = append(failed, err), append(all, one)
 	}
 	if *file != "" {
 		if err := keep(*file, all); err != nil {
@@ -71,7 +72,7 @@ func bench(ctx context.Context, c call) error {
 		}
 	}
 	printTable(c.out, all)
-	return nil
+	return errors.Join(failed...)
 }
 
 func executable() string {
@@ -94,8 +95,10 @@ func keep(file string, all []repetition) error {
 }
 
 // repeat measures every scenario once at each server. Each run gets a server of its own; who comes first changes from
-// repetition to repetition, so that a machine that gets slower does not harm one of them alone.
+// repetition to repetition, so that a machine that gets slower does not harm one of them alone. A run that fails is
+// missing in what is given; the others go on.
 func repeat(ctx context.Context, c call, p programs, i, reps int, all []scenario) (repetition, error) {
+	var failed []error
 	r := repetition{Box: map[string]outcome{}, Plain: map[string]outcome{}}
 	for _, shape := range all {
 		measureBox := func() error {
@@ -113,12 +116,13 @@ func repeat(ctx context.Context, c call, p programs, i, reps int, all []scenario
 		}
 		fmt.Fprintf(c.errors, "repetition %d of %d: %s\n", i+1, reps, shape)
 		for _, run := range []func() error{first, second} {
-			if err := run(); err != nil {
-				return repetition{}, err
+			if err := run(); err != nil && ctx.Err() == nil {
+				fmt.Fprintf(c.errors, "  failed: %v\n", err)
+				failed = append(failed, fmt.Errorf("repetition %d: %w", i+1, err))
 			}
 		}
 	}
-	return r, nil
+	return r, errors.Join(failed...)
 }
 
 // measureOne starts a server, loads it and ends it.

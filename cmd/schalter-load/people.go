@@ -55,7 +55,7 @@ func (e *refusedError) Error() string { return fmt.Sprintf("status %d %s", e.sta
 
 const (
 	largestBody = 8 << 20
-	comeWithin  = 10 * time.Second // after the call
+	comeWithin  = 30 * time.Second // after the call
 )
 
 // ask makes one call of the API. It gives the status; out gets the body, if there is one.

@@ -18,6 +18,7 @@ type row struct {
 	unit   string
 	box    []float64
 	plain  []float64 // empty: the yardstick has no such thing
+	ratios []float64 // of the repetitions in which both were measured, one next to the other
 	share  float64   // wanted: at most this share of the yardstick; 0: no such wish
 	most   float64   // wanted: at most so many units; 0: no such wish
 	inform bool      // a figure beside, that nothing is wanted of
@@ -30,22 +31,10 @@ const (
 	plainDelay, bestDelay                = 0.32, 0.30
 )
 
-// ratio is the median of what box and yardstick measured next to each other.
-func (r row) ratio() (float64, bool) {
-	var all []float64
-	for i := range min(len(r.box), len(r.plain)) {
-		if r.plain[i] > 0 {
-			all = append(all, r.box[i]/r.plain[i])
-		}
-	}
-	return median(all), len(all) > 0
-}
-
 // holds tells whether what is wanted was reached: the share, or the figure itself, which a busy machine makes worse for
 // both servers alike.
 func (r row) holds() bool {
-	ratio, has := r.ratio()
-	return r.share > 0 && has && ratio <= r.share || r.most > 0 && len(r.box) > 0 && median(r.box) <= r.most
+	return r.share > 0 && len(r.ratios) > 0 && median(r.ratios) <= r.share || r.most > 0 && len(r.box) > 0 && median(r.box) <= r.most
 }
 
 func (r row) wanted() string {
@@ -62,20 +51,22 @@ func (r row) wanted() string {
 // rows makes the table of all that was measured.
 func rows(all []repetition) []row {
 
-	pick := func(shape string, figure func(outcome) float64) (box, plain []float64) {
+	line := func(what, unit, shape string, share, most float64, figure func(outcome) float64) row {
+		out := row{what: what, unit: unit, share: share, most: most, inform: share == 0 && most == 0}
 		for _, r := range all {
-			if o, ok := r.Box[shape]; ok {
-				box = append(box, figure(o))
+			box, hasBox := r.Box[shape]
+			plain, hasPlain := r.Plain[shape]
+			if hasBox {
+				out.box = append(out.box, figure(box))
 			}
-			if o, ok := r.Plain[shape]; ok {
-				plain = append(plain, figure(o))
+			if hasPlain {
+				out.plain = append(out.plain, figure(plain))
+			}
+			if hasBox && hasPlain && figure(plain) > 0 {
+				out.ratios = append(out.ratios, figure(box)/figure(plain))
 			}
 		}
-		return box, plain
-	}
-	line := func(what, unit, shape string, share, most float64, figure func(outcome) float64) row {
-		box, plain := pick(shape, figure)
-		return row{what: what, unit: unit, box: box, plain: plain, share: share, most: most, inform: share == 0 && most == 0}
+		return out
 	}
 	cpu := func(o outcome) float64 { return o.CPU }
 	mediaCPU := func(o outcome) float64 { return o.MediaCPU }
@@ -134,8 +125,8 @@ func printTable(w io.Writer, all []repetition) {
 	kept, asked := 0, 0
 	for _, r := range rows(all) {
 		ratio, verdict := "", ""
-		if q, ok := r.ratio(); ok && r.unit != "%" {
-			ratio = fmt.Sprintf("%.2f", q)
+		if len(r.ratios) > 0 {
+			ratio = fmt.Sprintf("%.2f", median(r.ratios))
 		}
 		if !r.inform {
 			asked++
