@@ -252,7 +252,7 @@ func (b *books) print(w io.Writer) {
 	for _, a := range s.Acts {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t\n", a.What, a.Count, milliseconds(a.P50), milliseconds(a.P99), milliseconds(a.Max))
 	}
-	table.Flush()
+	_ = table.Flush() // to a terminal, as all that is printed here
 	for _, what := range slices.Sorted(maps.Keys(s.Counts)) {
 		fmt.Fprintf(w, "%s: %d\n", what, s.Counts[what])
 	}

@@ -81,4 +81,4 @@ func (s *socket) deadline(t time.Time) { _ = s.conn.SetReadDeadline(t) } // fail
 
 func (s *socket) peer() netip.AddrPort { return s.remote }
 
-func (s *socket) close() { s.conn.Close() }
+func (s *socket) close() { _ = s.conn.Close() } // nothing is to be saved

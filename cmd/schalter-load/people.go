@@ -58,11 +58,17 @@ const (
 	comeWithin  = 30 * time.Second // after the call
 )
 
-// ask makes one call of the API. It gives the status; out gets the body, if there is one.
-func (h *house) ask(ctx context.Context, method, path, token string, in, out any) (*http.Response, error) {
+// said is what the box says beside a body.
+type said struct {
+	status int
+	staff  string // the sign-in cookie, if one was set
+}
+
+// ask makes one call of the API. out gets the body, if there is one.
+func (h *house) ask(ctx context.Context, method, path, token string, in, out any) (said, error) {
 	text, err := json.Marshal(in)
 	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
+		return said{}, fmt.Errorf("encode: %w", err)
 	}
 	var body io.Reader = http.NoBody
 	if in != nil {
@@ -70,7 +76,7 @@ func (h *house) ask(ctx context.Context, method, path, token string, in, out any
 	}
 	r, err := http.NewRequestWithContext(ctx, method, h.base+path, body)
 	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+		return said{}, fmt.Errorf("make request: %w", err)
 	}
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -82,26 +88,32 @@ func (h *house) ask(ctx context.Context, method, path, token string, in, out any
 	got, err := h.http.Do(r)
 	if err != nil {
 		// The library's text has the whole address in it, which would make every fault another one.
-		return nil, errors.Unwrap(err)
+		return said{}, errors.Unwrap(err)
 	}
 	defer got.Body.Close()
 	text, err = io.ReadAll(io.LimitReader(got.Body, largestBody))
 	if err != nil {
-		return nil, fmt.Errorf("read answer: %w", err)
+		return said{}, fmt.Errorf("read answer: %w", err)
 	}
 	if got.StatusCode >= http.StatusBadRequest {
 		var problem struct {
 			Type string `json:"type"`
 		}
 		_ = json.Unmarshal(text, &problem) // without one the status has to do
-		return got, &refusedError{got.StatusCode, problem.Type}
+		return said{}, &refusedError{got.StatusCode, problem.Type}
 	}
 	if out != nil && len(text) > 0 {
 		if err := json.Unmarshal(text, out); err != nil {
-			return got, fmt.Errorf("decode answer: %w", err)
+			return said{}, fmt.Errorf("decode answer: %w", err)
 		}
 	}
-	return got, nil
+	answer := said{status: got.StatusCode}
+	for _, cookie := range got.Cookies() {
+		if cookie.Name == "__Host-staff" {
+			answer.staff = cookie.Value
+		}
+	}
+	return answer, nil
 }
 
 // visit is a citizen's whole way: arrive, wait with the page open, come when called, go when the talk is over.
@@ -206,13 +218,14 @@ func (h *house) stay(ctx context.Context, c *citizen) (over bool, err error) {
 		if err := json.Unmarshal(m.View, &view); err != nil {
 			return false, fmt.Errorf("decode view: %w", err)
 		}
-		before := state
+		if view.State == state {
+			return false, nil
+		}
 		state = view.State
-		switch {
-		case state == before:
-		case state == "called":
+		switch state {
+		case "called":
 			h.accept(ctx, c)
-		case state == "done" || state == "no_show" || state == "left":
+		case "done", "no_show", "left":
 			return true, nil
 		}
 		return false, nil
@@ -253,12 +266,7 @@ func (h *house) signIn(ctx context.Context, name string) (*clerk, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &clerk{house: h, news: make(chan struct{}, 1)}
-	for _, cookie := range got.Cookies() {
-		if cookie.Name == "__Host-staff" {
-			k.token = cookie.Value
-		}
-	}
+	k := &clerk{house: h, token: got.staff, news: make(chan struct{}, 1)}
 	var desk struct {
 		Clerk struct{ Offices []string }
 	}
@@ -279,7 +287,7 @@ func (k *clerk) work(ctx context.Context) {
 		began := time.Now()
 		got, err := k.ask(ctx, http.MethodPost, "/api/v1/desk/next", k.token, struct{}{}, &visit)
 		k.books.note(ctx, "clerk: next", began, err)
-		if err == nil && got.StatusCode == http.StatusOK {
+		if err == nil && got.status == http.StatusOK {
 			k.serve(ctx, visit.ID, visit.Office, began)
 			continue
 		}

@@ -138,7 +138,7 @@ func printTable(w io.Writer, all []repetition) {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.what, span(r.box, r.unit), span(r.plain, r.unit), ratio, r.wanted(), verdict)
 	}
-	table.Flush()
+	_ = table.Flush() // to a terminal, as all that is printed here
 	fmt.Fprintf(w, "\n%d of %d hold. %s\n", kept, asked, conditions(all))
 }
 

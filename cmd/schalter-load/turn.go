@@ -184,4 +184,4 @@ func (r *relayed) deadline(t time.Time) { _ = r.conn.SetReadDeadline(t) } // fai
 
 func (r *relayed) peer() netip.AddrPort { return r.remote }
 
-func (r *relayed) close() { r.conn.Close() }
+func (r *relayed) close() { _ = r.conn.Close() } // nothing is to be saved
