@@ -72,7 +72,8 @@ const (
 	joinGap    = 30 * time.Millisecond // between two who join
 	joinWithin = 30 * time.Second
 	leaveTime  = 10 * time.Second
-	lateAfter  = 300 * time.Millisecond // what is still under way at the end of the window
+	quietFor   = 300 * time.Millisecond // then nothing is under way any more
+	lateAtMost = 5 * time.Second
 )
 
 // fanOut carries out one scenario against a running server.
@@ -108,7 +109,7 @@ func (r *run) join(ctx, sendCtx context.Context) error {
 			return fmt.Errorf("publish: %w", err)
 		}
 		r.publishers, r.members = append(r.publishers, p), append(r.members, m)
-		r.sending.Go(func() { p.run(sendCtx, m.connection, m.answer.transport) })
+		r.sending.Go(func() { p.run(sendCtx, m.connection, m.answer.extensions) })
 	}
 	// A server knows a stream when its first packets are there.
 	if err := wait(ctx, time.Second); err != nil {
@@ -226,7 +227,26 @@ func (r *run) measure(ctx context.Context, out *outcome) error {
 	own := after.own - before.own
 	out.OwnCPU = own.Seconds() / seconds
 	out.OtherCPU = max(0, (after.machine-before.machine-own-used.all).Seconds()/seconds)
-	return wait(ctx, lateAfter)
+	return r.late(ctx)
+}
+
+// late waits for what is still under way at the end of the window, so that a slow server is not taken for a lossy one.
+func (r *run) late(ctx context.Context) error {
+	before := int64(-1)
+	for end := time.Now().Add(lateAtMost); time.Now().Before(end); {
+		var arrived int64
+		for _, v := range r.viewers {
+			arrived += v.arrived.Load()
+		}
+		if arrived == before {
+			return nil
+		}
+		before = arrived
+		if err := wait(ctx, quietFor); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reading is the state of all clocks at one time.

@@ -22,7 +22,8 @@ import (
 // socket for each connection, a loop that writes each packet to all. It knows no layers, no estimate and no rooms, and
 // takes WHIP at /whip/{id} and WHEP at /whep/{id}. It is what the box is measured beside, on every machine.
 type yardstick struct {
-	api *webrtc.API
+	api     *webrtc.API
+	reading sync.WaitGroup // goroutines that read viewers' reports
 
 	mu      sync.Mutex // guards what follows
 	streams map[string]*published
@@ -131,7 +132,7 @@ func (y *yardstick) view(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				return fmt.Errorf("add track: %w", err)
 			}
-			go from.heed(sender) // ends with its connection
+			y.reading.Go(func() { from.heed(sender) }) // ends with its connection
 		}
 		return nil
 	})
@@ -223,10 +224,11 @@ func (y *yardstick) serve(ctx context.Context, listener net.Listener) error {
 	defer stop()
 	err := server.Serve(listener)
 	y.mu.Lock()
-	defer y.mu.Unlock()
 	for _, pc := range y.open {
 		_ = pc.Close() // all end here
 	}
+	y.mu.Unlock()
+	y.reading.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -25,6 +25,7 @@ const (
 	soundPacket = 120
 	reportEach  = time.Second
 	mostKept    = 512 // packets that can be asked for again
+	speech      = 30  // -dBov: everybody speaks, so that nobody is left out as silent
 )
 
 // publisher sends one synthetic picture and one sound.
@@ -102,7 +103,7 @@ func (p *publisher) again(c *connection, ssrc uint32, number uint16) {
 }
 
 // run sends until the context ends. Both streams leave from one goroutine, in the order in which they are due.
-func (p *publisher) run(ctx context.Context, c *connection, transport bool) {
+func (p *publisher) run(ctx context.Context, c *connection, agreed extensions) {
 	start := time.Now()
 	// Publishers of a meeting do not send in step.
 	frame := start.Add(time.Duration(p.number) * 7 * time.Millisecond)
@@ -125,11 +126,11 @@ func (p *publisher) run(ctx context.Context, c *connection, transport bool) {
 				untilKey = keyEach
 			}
 			untilKey--
-			p.sendFrame(c, key, transport)
+			p.sendFrame(c, key, agreed)
 		}
 		if !now.Before(sound) {
 			sound = sound.Add(soundEach)
-			p.send(c, audio, soundPacket, nil, true, transport)
+			p.send(c, audio, soundPacket, nil, false, agreed)
 			p.numbers.timestamp[audio] += 960
 		}
 		if !now.Before(report) {
@@ -145,7 +146,7 @@ func (p *publisher) run(ctx context.Context, c *connection, transport bool) {
 }
 
 // sendFrame splits a frame as libwebrtc does: packets of two sizes that differ by a byte, the larger ones last.
-func (p *publisher) sendFrame(c *connection, key, transport bool) {
+func (p *publisher) sendFrame(c *connection, key bool, agreed extensions) {
 	size := deltaFrame
 	header := []byte{0x11, 0x02, 0x00} // VP8 frame header: no key frame (RFC 6386, section 9.1)
 	if key {
@@ -161,22 +162,25 @@ func (p *publisher) sendFrame(c *connection, key, transport bool) {
 			start[0] = 0x90
 			start = append(start, header...)
 		}
-		p.send(c, video, length, start, i == n-1, transport)
+		p.send(c, video, length, start, i == n-1, agreed)
 	}
 	p.numbers.timestamp[video] += 90000 / 30
 	p.numbers.picture = (p.numbers.picture + 1) & 0x7fff
 }
 
 // send sends one packet of so many bytes of payload, which begins with start.
-func (p *publisher) send(c *connection, kind, length int, start []byte, marker, transport bool) {
+func (p *publisher) send(c *connection, kind, length int, start []byte, marker bool, agreed extensions) {
 	n := &p.numbers
-	h := rtp.Header{Version: 2, Marker: marker && kind == video, PayloadType: payloadVideo, SequenceNumber: n.sequence[kind],
+	h := rtp.Header{Version: 2, Marker: marker, PayloadType: payloadVideo, SequenceNumber: n.sequence[kind],
 		Timestamp: n.timestamp[kind], SSRC: p.sources[kind]}
 	if kind == audio {
 		h.PayloadType = payloadAudio
 		start = []byte{0xfc} // 20 ms of CELT, full band (RFC 6716, section 3.1)
+		if agreed.level {
+			_ = h.SetExtension(levelID, []byte{0x80 | speech}) // one byte always fits
+		}
 	}
-	if transport {
+	if agreed.transport {
 		_ = h.SetExtension(transportID, binary.BigEndian.AppendUint16(nil, n.transport)) // two bytes always fit
 		n.transport++
 	}

@@ -14,7 +14,9 @@ import (
 const (
 	payloadVideo = 96
 	payloadAudio = 111
+	levelID      = 1
 	transportID  = 3
+	uriLevel     = "urn:ietf:params:rtp-hdrext:ssrc-audio-level" // RFC 6464
 	uriTransport = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 )
 
@@ -63,7 +65,7 @@ func (o offer) section(line func(string, ...any), i int) {
 	line("a=extmap:%d %s", transportID, uriTransport)
 	line("a=rtcp-mux\r\na=rtcp-rsize\r\na=rtpmap:%d %s", payload, codec)
 	if i%2 == audio {
-		line("a=fmtp:%d minptime=10;useinbandfec=1", payload)
+		line("a=extmap:%d %s\r\na=fmtp:%d minptime=10;useinbandfec=1", levelID, uriLevel, payload)
 	} else {
 		line("a=rtcp-fb:%d ccm fir\r\na=rtcp-fb:%d nack\r\na=rtcp-fb:%d nack pli\r\na=rtcp-fb:%d goog-remb", payload, payload, payload, payload)
 	}
@@ -76,13 +78,16 @@ func (o offer) section(line func(string, ...any), i int) {
 	line("a=candidate:1 1 udp 2130706431 %s %d typ host\r\na=end-of-candidates", o.address.Addr(), o.address.Port())
 }
 
+// extensions of the RTP header: the loudness of sound, and numbers over the whole transport.
+type extensions struct{ level, transport bool }
+
 // answer is what we take from a server's answer.
 type answer struct {
 	credentials
 	fingerprint string
 	active      bool             // the server begins DTLS
 	candidates  []netip.AddrPort // its UDP candidates
-	transport   bool             // transport-wide numbers were agreed
+	extensions  extensions       // that were agreed
 	refused     int              // sections that it does not take
 }
 
@@ -111,7 +116,8 @@ func readAnswer(text string) (answer, error) {
 				a.fingerprint = strings.ToUpper(hex)
 			}
 		case "a=extmap":
-			a.transport = a.transport || value == fmt.Sprintf("%d %s", transportID, uriTransport)
+			a.extensions.level = a.extensions.level || value == fmt.Sprintf("%d %s", levelID, uriLevel)
+			a.extensions.transport = a.extensions.transport || value == fmt.Sprintf("%d %s", transportID, uriTransport)
 		case "a=candidate":
 			a.candidate(value)
 		}

@@ -15,7 +15,7 @@ const someAnswer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=fingerp
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	a, err := readAnswer(someAnswer)
-	if err != nil || a.ufrag != "u" || a.password != "p:q" || a.fingerprint != "AB:CD" || !a.active || !a.transport || a.refused != 0 || len(a.candidates) != 3 {
+	if err != nil || a.ufrag != "u" || a.password != "p:q" || a.fingerprint != "AB:CD" || !a.active || a.extensions != (extensions{transport: true}) || a.refused != 0 || len(a.candidates) != 3 {
 		t.Errorf("read %+v, %v", a, err)
 	}
 	for host, want := range map[string]string{"127.0.0.1": "127.0.0.1:4001", "192.0.2.9": "192.0.2.1:4000", "2001:db8::2": "[2001:db8::1]:4004"} {
@@ -38,7 +38,7 @@ func TestOffer(t *testing.T) {
 	t.Parallel()
 	o := offer{credentials: newCredentials(), fingerprint: "AB", address: netip.MustParseAddrPort("127.0.0.1:4000"), pairs: 3}
 	text := o.text()
-	if n := strings.Count(text, "a=recvonly\r\n"); n != 6 || strings.Count(text, "m=video") != 3 || strings.Contains(text, "ssrc") {
+	if n := strings.Count(text, "a=recvonly\r\n"); n != 6 || strings.Count(text, "m=video") != 3 || strings.Contains(text, "a=ssrc:") {
 		t.Errorf("%d sections in\n%s", n, text)
 	}
 	o.pairs, o.sources = 1, []uint32{7, 8}

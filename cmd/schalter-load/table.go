@@ -130,10 +130,14 @@ func printTable(w io.Writer, all []repetition) {
 		}
 		if !r.inform {
 			asked++
-			verdict = "missed"
-			if r.holds() {
+			switch {
+			case len(r.box) == 0:
+				verdict = "not measured"
+			case r.holds():
 				kept++
 				verdict = "holds"
+			default:
+				verdict = "missed"
 			}
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.what, span(r.box, r.unit), span(r.plain, r.unit), ratio, r.wanted(), verdict)

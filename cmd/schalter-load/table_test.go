@@ -49,7 +49,7 @@ func TestTableNeedsNoBox(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	printTable(&out, []repetition{{}})
-	if !strings.Contains(out.String(), "0 of 7 hold") {
+	if !strings.Contains(out.String(), "0 of 7 hold") || strings.Count(out.String(), "not measured") != 7 {
 		t.Error(out.String())
 	}
 }

@@ -11,11 +11,12 @@ import (
 
 // viewer counts what one receiving connection gets, and reports as a browser does: reception every second, arrival
 // times ten times a second where they were agreed, what is missing within 20 ms, and what it could take (REMB).
-// Everything but firstVideo belongs to the connection's reading goroutine, and to others when that has ended.
+// Everything but the atomic ones belongs to the connection's reading goroutine, and to others when that has ended.
 type viewer struct {
 	watch      *stopwatch
 	offered    int64        // when the offer was sent; ns, as all times here
 	firstVideo atomic.Int64 // when the first packet of a picture came; 0: none yet
+	arrived    atomic.Int64 // the sum of counts
 	streams    []*stream
 	counts     map[from]*count
 	packets    int64 // with a payload, that arrived within the window
@@ -109,6 +110,7 @@ func (v *viewer) media(h *rtp.Header, packet []byte, at int64) {
 	}
 	if c.seen.first(t.number) {
 		c.arrived++
+		v.arrived.Add(1)
 		v.delay.add(time.Duration(at - t.sent))
 	}
 }
