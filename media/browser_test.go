@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"regexp"
 	"strings"
 	"sync"
@@ -97,6 +98,7 @@ func (b *browser) api(settings webrtc.SettingEngine) *webrtc.API {
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
+	b.wire(&settings, quiet)
 	b.mu.Lock()
 	profiles := b.srtp
 	b.mu.Unlock()
@@ -124,6 +126,24 @@ func (b *browser) api(settings webrtc.SettingEngine) *webrtc.API {
 		b.t.Fatal(err)
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r), webrtc.WithSettingEngine(settings))
+}
+
+// wire puts the hall's wires between this connection of the browser and the network.
+func (b *browser) wire(settings *webrtc.SettingEngine, quiet logging.LoggerFactory) {
+	if len(b.hall.wires) == 0 {
+		return
+	}
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	conn := net.PacketConn(udp)
+	for _, w := range b.hall.wires {
+		conn = w(conn)
+	}
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: quiet.NewLogger("mux")})
+	b.t.Cleanup(func() { _ = mux.Close() })
+	settings.SetICEUDPMux(mux)
 }
 
 // browserCodecs have other payload types than the plane, as Firefox's are other than Chromium's.

@@ -1,58 +1,231 @@
 package media
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/pion/dtls/v2"
+	"github.com/pion/ice/v2"
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v3"
+	"github.com/pion/transport/v2/packetio"
+
+	"schalter/media/port"
 )
 
-// gatherWithin bounds the wait for the library to register a connection's ufrag with the port. It opens nothing, so
-// this takes microseconds; without it the browser's first check could be earlier.
+// gatherWithin bounds the wait for the agent to register a connection's ufrag with the port. It opens nothing, so this
+// takes microseconds; without it the browser's first check could be earlier.
 const gatherWithin = 2 * time.Second
 
 // closeWithin is how long closing a connection may take before it is reported.
 const closeWithin = 10 * time.Second
 
-// connection is one of a seat's two peer connections, with all goroutines that belong to it.
+// connection is one of a seat's two connections: ICE, DTLS and the SRTP that they lead to, with all goroutines that
+// belong to it. See outbound.go and inbound.go for the ways of its packets.
 type connection struct {
-	way   direction
-	pc    *webrtc.PeerConnection
-	guard *guard
-	quit  chan struct{} // closed first of all when the connection ends
-	rtcp  func([]rtcp.Packet) error
+	engine   *engine
+	way      direction
+	profiles []dtls.SRTPProtectionProfile
+	agent    *ice.Agent
+	gathered chan struct{} // the agent has registered its ufrag
+	ctx      context.Context
+	quit     <-chan struct{} // closed first of all when the connection ends
+	cancel   context.CancelFunc
 
-	// Of the newest descriptions, for the port to ask for consent with. Owned by the room.
-	ufrag, theirUfrag, theirPassword string
+	// changed is called, from a goroutine of the connection, whenever its state may be another; goes runs something in a
+	// goroutine of the connection whose panic ends the room; broken is told of one that happened elsewhere.
+	changed func()
+	goes    func(func())
+	broken  func(cause any, stack []byte)
+
+	// rtcp sends reports; tests put something else in its place.
+	rtcp func([]rtcp.Packet) error
+
+	// Of the newest descriptions. Owned by the room.
+	ufrag, password           string
+	theirUfrag, theirPassword string
+	started                   bool
+
+	reached   atomic.Uint32 // a condition
+	refused   atomic.Bool   // the DTLS handshake failed
+	protected atomic.Pointer[protection]
+	outlet    atomic.Pointer[port.Outlet]
+	numbers   atomic.Uint32 // the last transport-wide sequence number
+
+	records *packetio.Buffer // of DTLS, on their way in
+	guard   guard
+	inbound inbound
+
+	ended sync.WaitGroup // establish
 
 	mu      sync.Mutex
 	closing bool // guarded by mu
 	wg      sync.WaitGroup
 }
 
-// newConnection opens one. changed is called, from a goroutine of the connection, whenever its state may be another.
-func newConnection(e *engine, room RoomID, way direction, changed func(*connection)) (*connection, error) {
-	c := &connection{way: way, guard: &guard{}, quit: make(chan struct{})}
-	c.guard.flooded = func() { c.run(func() { changed(c) }) }
-	pc, err := e.open(room, way, c.guard)
-	if err != nil {
+// newConnection opens one: its ufrag is known to the port when this returns.
+func newConnection(e *engine, way direction, profiles []dtls.SRTPProtectionProfile) (*connection, error) {
+	c := &connection{
+		engine: e, way: way, profiles: profiles, gathered: make(chan struct{}, 1),
+		changed: func() {}, goes: func(f func()) { f() }, broken: func(any, []byte) {},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.quit = c.ctx.Done()
+	c.rtcp = c.writeReports
+	c.inbound.conn = c
+	c.records = packetio.NewBuffer()
+	c.records.SetLimitSize(recordsBuffered)
+	c.ufrag, c.password = rand.Text()[:16], rand.Text()
+	var err error
+	if c.agent, err = e.agent(c, c.ufrag, c.password); err != nil {
 		return nil, err
 	}
-	c.pc, c.rtcp = pc, pc.WriteRTCP
-	// The library calls these from goroutines of its own, in no certain order, one of them with a lock held: so only
-	// that something changed is told, and whoever hears it looks for himself.
-	tell := func() { c.run(func() { changed(c) }) }
-	pc.OnICEConnectionStateChange(func(webrtc.ICEConnectionState) { tell() })
-	pc.SCTP().Transport().OnStateChange(func(s webrtc.DTLSTransportState) {
-		if s == webrtc.DTLSTransportStateConnected {
-			c.guard.settled.Store(true)
-		}
-		tell()
-	})
+	err = errors.Join(
+		c.agent.OnCandidate(func(candidate ice.Candidate) {
+			if candidate == nil {
+				select {
+				case c.gathered <- struct{}{}:
+				default:
+				}
+			}
+		}),
+		c.agent.OnConnectionStateChange(func(s ice.ConnectionState) {
+			if s == ice.ConnectionStateFailed {
+				c.reach(failed)
+			}
+		}))
+	if err == nil {
+		err = c.gather()
+	}
+	if err != nil {
+		_ = c.agent.Close() // the error that led here is the one to tell
+		return nil, fmt.Errorf("open connection: %w", err)
+	}
 	return c, nil
+}
+
+// gather lets the agent register with the port.
+func (c *connection) gather() error {
+	if err := c.agent.GatherCandidates(); err != nil {
+		return fmt.Errorf("register with the port: %w", err)
+	}
+	select {
+	case <-c.gathered:
+	case <-time.After(gatherWithin):
+		return errors.New("register with the port: no answer")
+	}
+	c.outlet.Store(c.engine.mux.Outlet(c.ufrag))
+	return nil
+}
+
+// meet is told of the other side's description, each time anew. The first starts the connection; one with other ICE
+// credentials begins a new way for it, while keys and numbers go on (RFC 8445, section 9). client: we begin with DTLS.
+func (c *connection) meet(d description, client bool) error {
+	switch {
+	case !c.started:
+		config, err := c.engine.handshake(c.ctx, c.profiles, d.fingerprint)
+		if err != nil {
+			return err
+		}
+		c.started = true
+		c.theirUfrag, c.theirPassword = d.ufrag, d.password
+		c.ended.Add(1)
+		c.run(func() {
+			defer c.ended.Done()
+			c.establish(d.ufrag, d.password, config, client)
+		})
+	case d.ufrag != c.theirUfrag || d.password != c.theirPassword:
+		c.theirUfrag, c.theirPassword = d.ufrag, d.password
+		c.ufrag, c.password = rand.Text()[:16], rand.Text()
+		if err := c.agent.Restart(c.ufrag, c.password); err != nil {
+			return fmt.Errorf("restart ICE: %w", err)
+		}
+		if err := c.agent.SetRemoteCredentials(d.ufrag, d.password); err != nil {
+			return fmt.Errorf("restart ICE: %w", err)
+		}
+		if err := c.gather(); err != nil {
+			return fmt.Errorf("restart ICE: %w", err)
+		}
+	}
+	c.engine.ask(c)
+	return nil
+}
+
+// establish brings the connection up and stays with it until DTLS ends.
+func (c *connection) establish(ufrag, password string, config *dtls.Config, client bool) {
+	defer c.reach(failed)
+	out, err := c.agent.Accept(c.ctx, ufrag, password)
+	if err != nil {
+		return // it is being closed
+	}
+	handshake := dtls.Server
+	if client {
+		handshake = dtls.Client
+	}
+	d, err := handshake(&records{Conn: out, in: c.records}, config)
+	if err != nil {
+		c.refused.Store(true)
+		return
+	}
+	// Closing tells the browser, unless it was the browser who told us.
+	defer d.Close()
+	p, err := newProtection(d, client)
+	if err != nil {
+		c.refused.Store(true)
+		return
+	}
+	stop := context.AfterFunc(c.ctx, func() { _ = d.Close() })
+	defer stop()
+	c.guard.settled.Store(true)
+	c.inbound.begin(p)
+	c.reach(up)
+	// Nothing is sent over DTLS but its end.
+	buf := make([]byte, 1600)
+	for err == nil {
+		_, err = d.Read(buf)
+	}
+}
+
+// recordsBuffered bounds what waits for DTLS, in bytes: a handshake's largest flight is some 4 KiB.
+const recordsBuffered = 32 << 10
+
+// records is the connection that DTLS runs over: what the port brought in, out by the way that ICE has found.
+type records struct {
+	net.Conn
+	in *packetio.Buffer
+}
+
+func (r *records) Read(b []byte) (int, error)        { return r.in.Read(b) }
+func (r *records) SetReadDeadline(t time.Time) error { return r.in.SetReadDeadline(t) }
+func (r *records) Close() error                      { return r.in.Close() }
+
+// condition is how a connection stands. It only ever grows.
+type condition uint8
+
+const (
+	opening condition = iota
+	up
+	failed
+)
+
+func (c *connection) condition() condition { return condition(c.reached.Load()) }
+
+func (c *connection) reach(next condition) {
+	for {
+		now := c.reached.Load()
+		if condition(now) >= next {
+			return
+		}
+		if c.reached.CompareAndSwap(now, uint32(next)) {
+			c.run(c.changed)
+			return
+		}
+	}
 }
 
 // run does f in a goroutine that the connection's end waits for. It does nothing when the end has begun.
@@ -64,37 +237,8 @@ func (c *connection) run(f func()) {
 	}
 }
 
-// condition is how a connection stands.
-type condition uint8
-
-const (
-	opening condition = iota
-	up
-	failed
-)
-
-// condition is the connection's as it is now. It is made from the two transports: the library's own summary of them
-// is computed in several goroutines at once, and may be left at an older value.
-func (c *connection) condition() condition {
-	ice, dtls := c.pc.ICEConnectionState(), c.pc.SCTP().Transport().State()
-	switch {
-	case c.guard.reports.Load() > maxReports, ice == webrtc.ICEConnectionStateFailed, dtls == webrtc.DTLSTransportStateFailed:
-		return failed
-	case dtls == webrtc.DTLSTransportStateConnected:
-		// ICE was up for DTLS to get there; a disturbance since then is ICE's to end one way or the other.
-		return up
-	}
-	return opening
-}
-
-// handshakeFailed tells whether it was DTLS that failed.
-func (c *connection) handshakeFailed() bool {
-	return c.pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed
-}
-
-// close ends the connection and waits for its goroutines. stop is called in between: what makes our own goroutines end
-// that the library does not.
-func (c *connection) close(stop func()) error {
+// close ends the connection and waits for its goroutines.
+func (c *connection) close() error {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
@@ -103,19 +247,19 @@ func (c *connection) close(stop func()) error {
 	}
 	c.closing = true
 	c.mu.Unlock()
-	close(c.quit)
-	// No new stream from here on: the library can lock itself up when two begin in the moment of its end.
-	c.guard.admit(nil)
+	c.cancel()
 	done := make(chan error, 1)
-	c.wg.Go(func() {
-		stop()
-		err := c.pc.GracefulClose()
-		c.guard.close()
+	go func() {
+		if !c.started {
+			_ = c.records.Close() // cannot fail; nobody else has it
+		}
+		c.ended.Wait() // DTLS says goodbye by the way that ICE has found
+		err := c.agent.GracefulClose()
+		c.wg.Wait()
 		done <- err
-	})
+	}()
 	select {
 	case err := <-done:
-		c.wg.Wait()
 		if err != nil {
 			return fmt.Errorf("close connection: %w", err)
 		}
@@ -125,23 +269,16 @@ func (c *connection) close(stop func()) error {
 	}
 }
 
-// local applies our own side's description as the library made it, and reads its transport from it.
-func (c *connection) local(d webrtc.SessionDescription) (description, error) {
-	gathered := webrtc.GatheringCompletePromise(c.pc)
-	if err := c.pc.SetLocalDescription(d); err != nil {
-		return description{}, fmt.Errorf("set own description: %w", err)
+// own is our side of the description: everything but the sections.
+func (c *connection) own(setup string) (description, error) {
+	_, fingerprint, err := c.engine.identity()
+	if err != nil {
+		return description{}, err
 	}
-	select {
-	case <-gathered:
-	case <-time.After(gatherWithin):
-		return description{}, errors.New("set own description: the port gave no address")
-	}
-	own, err := readDescription(d.SDP, maxLanes)
-	c.ufrag = own.ufrag
-	return own, err
+	return description{ufrag: c.ufrag, password: c.password, fingerprint: fingerprint, setup: setup, lite: true}, nil
 }
 
-// report sends RTCP. The library marshals and encrypts it and hands it to the port, which does not block.
+// report sends RTCP.
 func (c *connection) report(packets ...rtcp.Packet) {
 	// An error means that the connection is not up yet or no more; both are told by its state.
 	_ = c.rtcp(packets)

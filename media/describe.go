@@ -11,9 +11,12 @@ const (
 	uriTransport = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 )
 
-// levelID is the audio level's id in our own offers. Ids are agreed for each connection, so a publisher's never go
+// levelID and transportID are the ids of the extensions in our own offers. Ids are agreed for each connection, so a publisher's never go
 // out as they came in.
-const levelID = 1
+const (
+	levelID     = 1
+	transportID = 2
+)
 
 // cname is the same in every description: it is there to tell the streams of one sender apart from those of another,
 // and a peer connection of ours has one sender.
@@ -94,11 +97,12 @@ func (s section) write(line func(string, ...any), d description) {
 	if s.stream == 0 {
 		return
 	}
-	if s.repair != 0 {
-		line("a=ssrc-group:FID %d %d", s.stream, s.repair)
-		line("a=ssrc:%d cname:%s", s.repair, cname)
-	}
+	// Chromium takes the first stream that is named for the picture, whatever the group says.
 	line("a=ssrc:%d cname:%s", s.stream, cname)
+	if s.repair != 0 {
+		line("a=ssrc:%d cname:%s", s.repair, cname)
+		line("a=ssrc-group:FID %d %d", s.stream, s.repair)
+	}
 }
 
 func (s section) writeFormat(line func(string, ...any), f format) {
@@ -138,15 +142,4 @@ func (s section) payloads() string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-// ownFormats lists every codec of a kind with our own payload types: what the library is told has been agreed, so
-// that any m-line may carry any codec later. (It takes over the codecs of a kind from the first section that it sees
-// and never again.)
-func ownFormats(kind string) []format {
-	var out []format
-	for _, s := range codecsOf(kind) {
-		out = append(out, format{codec: s.codec, payload: s.payload})
-	}
-	return out
 }

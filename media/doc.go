@@ -1,70 +1,77 @@
 // Package media is the selective forwarding unit: it knows rooms, seats and tracks, no citizens and no offices. It is
-// the only package that imports the WebRTC library, and shows none of its types.
+// the only package that imports the WebRTC libraries, and shows none of their types.
 //
-// [Plane] is what others see. They talk to it by the values in values.go alone, so that the plane can become a process
-// of its own. A seat has two peer connections: the browser offers on the one it publishes with, the box offers on the
-// one it receives on. Everybody in a room receives everything of everybody else.
+// [Plane] is what others see. They talk to it by the values in values.go alone, so that the plane can be a process of its
+// own. A seat has two connections: the browser offers on the one it publishes with, the box offers on the one it receives
+// on. Everybody in a room receives everything of everybody else. A foreign seat (an encoder, a viewer that is no page of
+// ours) offers on both.
 //
 // # The way of a description
 //
-//	browser's text ─ readDescription ─▶ description ─ inward  ─ write ─▶ library
-//	browser's text ◀──────── write ─ outward ─ description ◀─ readDescription ─ library's text
+//	browser's text ─ readDescription ─▶ description ─ choose ─▶ tracks, streams, lanes
+//	browser's text ◀──────── write ─── description ◀─ outward, offer, viewed
 //
-// No text of a browser reaches the library, and no text of the library a browser. What we understand is read into a
-// description, strictly; what the other side gets is written from one. So candidates, a=ice-lite, simulcast lists that
-// make the library panic, and whatever else a hostile page writes, end at the reader. Candidates in our descriptions
-// are composed from the addresses that the box advertises. To the library every m-line always carries every codec of
-// its kind; what was agreed with the browser is ours to know.
+// No text of a browser reaches a library. What we understand is read into a description, strictly; what the other side
+// gets is written from one. So candidates, a=ice-lite, and whatever else a hostile page writes, end at the reader.
+// Candidates in our descriptions are composed from the addresses that the box advertises.
 //
 // # The way of a packet
 //
-//	port ─ guard ─▶ library (ICE, SRTP) ─▶ receiver ─┬─▶ packetcache
-//	                                                  └─▶ for each sender: forwarder decides, sender writes ─▶ library ─▶ port
+//	port ─ guardedConn ─┬─ checks ──▶ ICE agent            (ice/v2, lite)
+//	                    ├─ records ─▶ DTLS                 (dtls/v2; its end is all it ever sends)
+//	                    └─ media ──▶ inbound: decrypt ─▶ receiver ─▶ packetcache
+//	                                                        └─▶ for each sender: forwarder decides ─▶ line: compose, encrypt ─▶ batch ─▶ port
 //
-// The guard lets media pass only for streams that the description named. The receiver's goroutine (one for each
-// incoming stream) parses the packet once, stores it, and gives it to every sender of its track, one after the other.
-// The forwarder of a sender is pure: it says whether the packet leaves, and with which sequence number, timestamp and
-// picture numbers, so that a subscriber sees one unbroken stream under one stream number whatever becomes of the
-// source. The sender hands it to the library with a header of our own: no padding, no extension of the publisher.
-// Where no number inside the payload changes, the payload is the cache's own bytes.
+// All of it happens in the one goroutine that reads the port for the connection's ICE agent: no other is woken, nothing is
+// queued in between. It takes what has arrived, packet by packet, into the receivers; when nothing more waits, each sender
+// of a receiver gets all packets of the turn at once, and the batch is flushed. So a frame's packets to one subscriber
+// stand next to each other, and leave as one message.
+//
+// SRTP is decrypted and authenticated before anything is kept, and only of streams that the description named: whoever
+// forges a source or a stream number leaves nothing behind. The forwarder of a sender is pure: it says whether the packet
+// leaves, and with which sequence number, timestamp and picture numbers, so that a subscriber sees one unbroken stream
+// under one stream number whatever becomes of the source. A line composes the packet with a header of our own (no padding,
+// no extension of the publisher) in the batch's memory and encrypts it there: the payload is copied once.
 //
 // Packets of padding alone are left out and the hole is closed; where it has already been seen, an empty packet fills
-// it. Lost packets are asked for by feedback.go; a subscriber's request is answered from the one cache of the track.
-// A packet that is sent twice is the same octet for octet: under AES-GCM two different ones with one number would give
-// away the authentication key.
+// it. Lost packets are asked for by feedback.go; a subscriber's request is answered from the one cache of the track, on a
+// stream of repetitions of its own (RFC 4588). Where a subscriber takes none, a packet is sent again octet for octet the
+// same, and therefore without a transport-wide number: under AES-GCM two different packets with one number would give away
+// the authentication key.
 //
 // # Goroutines and what may block
 //
 //   - One for each room owns its state: peers, tracks, lanes, negotiation. Others send it orders over a bounded inbox;
-//     senders of orders wait, with a context. It calls into the library, which answers within milliseconds. It never
+//     senders of orders wait, with a context. It calls into the libraries, which answer within milliseconds. It never
 //     waits for a browser, an event's reader or a connection's end.
-//   - One for each incoming stream: the receiver. It must not block. It takes a sender's lock for a few instructions,
-//     and writes to the port, which drops rather than waits. A subscriber that is slow or gone costs it a failed write.
-//   - One for each incoming stream gives feedback, one reads the publisher's reports, one for each m-line of a
-//     subscriber reads that subscriber's. They write RTCP.
+//   - One for each connection and family of addresses, the ICE agent's: the way of a packet, as above. It must not block.
+//     It takes a sender's lock for as long as one subscriber's packets take to be encrypted, and writes to the port, which
+//     drops rather than waits. A subscriber that is slow or gone costs it a dropped packet.
+//   - One for each connection does the handshake and waits for its end.
+//   - One for each incoming stream gives feedback; one for each publishing connection acknowledges what has arrived
+//     (transport-wide). They write RTCP.
 //   - One hands out events from a list that keeps the newest of each kind for each seat.
 //
 // Every goroutine belongs to a connection, a room or the plane, whose end waits for it. A panic in any of a room's
-// goroutines ends that room (RoomEnded) and no other; those inside the library end the process, which is why the plane
-// is to have its own.
+// goroutines, or on the way of a packet, ends that room (RoomEnded) and no other; those inside the libraries end the
+// process, which is why the plane is to have its own.
 //
 // # Who owns a buffer
 //
-// The receiver owns the bytes that it reads into and the packet that it hands out; senders may look at them during
-// forward and not later. The cache owns its slots. A sender that changes a payload does so in the receiver's scratch
-// space, which is free again when forward returns. Repetitions are copied out of the cache into the space of the
-// goroutine that reads the subscriber's reports.
+// The agent's goroutine owns the datagram that it reads; decryption is in place. The cache owns its slots: packets that
+// wait to be handed out, 32 at most, lie in them, and are dropped should a loss of more than the cache holds let a new one
+// be written over them. A batch owns its memory, which whoever sends composes into. Repetitions are copied out of the
+// cache into the connection's own space.
 //
 // # Design
 //
-//   - Of the library's interceptors only transport-wide feedback to publishers is in use. Its NACK responder keeps a
-//     copy of every packet for every subscriber; ours keeps one.
-//   - RTX is taken from publishers and not offered to subscribers: the v3 line cannot send it. Repetitions go out on
-//     the stream itself.
+//   - Of the WebRTC library only the parts are used here: ICE, DTLS, and SRTP for reports. Its PeerConnection wakes four
+//     goroutines for a packet that comes in, takes three locks for one that leaves, keeps state for every forged stream
+//     number, cannot be told DTLS's cipher suites, and hides the keys that batching needs. Browsers in tests are made of it.
+//   - Media under AES-GCM is encrypted by package protect: the library allocates for every packet.
 //   - SRTP is AES-GCM alone. When a handshake fails, its room allows the older profile for ten minutes: the browser
-//     comes back with a new seat and gets through.
+//     comes back with a new seat and gets through. A foreign seat may have it at once.
 //   - An m-line whose track has gone rests, and carries another track after the offer that put it to rest was
-//     answered, not before: browsers and the library confuse an end and a beginning on one m-line at once.
-//   - Layers, bandwidth estimation and batched writing have their place here (layer.go, allocation.go, the senders'
-//     door to the library) and are not there yet.
+//     answered, not before: browsers confuse an end and a beginning on one m-line at once.
+//   - Layers and bandwidth estimation have their place here (layer.go, allocation.go) and are not there yet.
 package media

@@ -1,22 +1,26 @@
 package media
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/pion/dtls/v2"
 	"github.com/pion/ice/v2"
-	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/twcc"
-	"github.com/pion/webrtc/v3"
+
+	"schalter/media/port"
 )
 
 // ICE timeouts. A browser checks every 2.5 s or sooner, so 5 s without a packet is a disturbance, and 15 s more the
@@ -27,9 +31,11 @@ const (
 	iceKeepalive    = 2 * time.Second
 )
 
-// replayWindow is how far behind the newest packet SRTP still takes one. The library's 64 are 200 ms of video: a packet
-// that is sent again after that would be refused as a replay.
-const replayWindow = 1024
+// flightInterval is DTLS's first wait before it sends its messages again; handshakeWithin how long it may take in all.
+const (
+	flightInterval  = 200 * time.Millisecond
+	handshakeWithin = 30 * time.Second
+)
 
 // certificateLife and certificateSpare: a certificate is good for a year and replaced a month before its end. Browsers
 // compare its fingerprint alone, so nobody has to be told.
@@ -44,17 +50,18 @@ const (
 	lenientRooms = 1000
 )
 
-// engine makes connections: codecs, extensions, the one UDP port, timeouts, certificate.
+// engine makes connections: the one UDP port, timeouts, certificate.
 type engine struct {
-	mux UDPMux
-	log *slog.Logger
-	now func() time.Time
-
-	pion *pionLog
+	mux     UDPMux
+	log     *slog.Logger
+	now     func() time.Time
+	pion    *pionLog
+	batches sync.Pool // of *port.Batch
 
 	mu          sync.Mutex
 	fixed       bool                 // guarded by mu; the certificate was given
-	certificate webrtc.Certificate   // guarded by mu
+	certificate tls.Certificate      // guarded by mu
+	fingerprint string               // guarded by mu; of certificate
 	expires     time.Time            // guarded by mu
 	lenient     map[RoomID]time.Time // guarded by mu
 }
@@ -62,46 +69,50 @@ type engine struct {
 func newEngine(c Config) (*engine, error) {
 	e := &engine{mux: c.Mux, log: c.Log, now: c.Now, lenient: map[RoomID]time.Time{}}
 	e.pion = &pionLog{log: c.Log, now: c.Now}
+	e.batches.New = func() any { return c.Mux.NewBatch() }
 	if c.Certificate != nil {
 		leaf, err := x509.ParseCertificate(c.Certificate.Certificate[0])
 		if err != nil {
 			return nil, fmt.Errorf("certificate: %w", err)
 		}
-		e.certificate = webrtc.CertificateFromX509(c.Certificate.PrivateKey, leaf)
+		e.certificate, e.fingerprint = *c.Certificate, fingerprintOf(leaf.Raw)
 		e.fixed, e.expires = true, leaf.NotAfter
 		return e, nil
 	}
-	_, err := e.identity()
+	_, _, err := e.identity()
 	return e, err
 }
 
-// identity gives the certificate of all connections, made once because making it is the dearest part of a join.
-func (e *engine) identity() (webrtc.Certificate, error) {
+// identity gives the certificate of all connections and its fingerprint. It is made once, because making it is the
+// dearest part of a join.
+func (e *engine) identity() (tls.Certificate, string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
 	if e.fixed || now.Add(certificateSpare).Before(e.expires) {
-		return e.certificate, nil
+		return e.certificate, e.fingerprint, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make certificate: %w", err)
+		return tls.Certificate{}, "", fmt.Errorf("make certificate: %w", err)
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make certificate: %w", err)
+		return tls.Certificate{}, "", fmt.Errorf("make certificate: %w", err)
 	}
-	c, err := webrtc.NewCertificate(key, x509.Certificate{
+	form := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "WebRTC"},
 		NotBefore:    now.Add(-24 * time.Hour), // browsers' clocks differ
 		NotAfter:     now.Add(certificateLife),
-	})
-	if err != nil {
-		return webrtc.Certificate{}, fmt.Errorf("make certificate: %w", err)
 	}
-	e.certificate, e.expires = *c, now.Add(certificateLife)
-	return e.certificate, nil
+	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, "", fmt.Errorf("make certificate: %w", err)
+	}
+	e.certificate = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	e.fingerprint, e.expires = fingerprintOf(der), now.Add(certificateLife)
+	return e.certificate, e.fingerprint, nil
 }
 
 // relax allows the weaker profile in a room for a while: a DTLS handshake failed in it, and a browser that has no
@@ -120,10 +131,12 @@ func (e *engine) relax(room RoomID) {
 	}
 }
 
-func (e *engine) profiles(room RoomID) []dtls.SRTPProtectionProfile {
+// profiles lists the SRTP profiles that are allowed, the preferred first. Encoders and viewers that are no page of ours
+// may have the older one alone (Debian's GStreamer does).
+func (e *engine) profiles(room RoomID, foreign bool) []dtls.SRTPProtectionProfile {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if until, ok := e.lenient[room]; ok && e.now().Before(until) {
+	if until, ok := e.lenient[room]; foreign || ok && e.now().Before(until) {
 		return []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80}
 	}
 	return []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM}
@@ -137,85 +150,73 @@ const (
 	subscribing                  // the box sends
 )
 
-// open makes a peer connection of the library, with nothing in it yet.
-func (e *engine) open(room RoomID, way direction, g *guard) (*webrtc.PeerConnection, error) {
-	certificate, err := e.identity()
-	if err != nil {
-		return nil, err
-	}
-	settings := webrtc.SettingEngine{LoggerFactory: e.pion, BufferFactory: g.buffer}
-	settings.SetLite(true)
-	settings.SetNet(noNetwork{})
-	settings.SetICEUDPMux(guardedMux{UDPMux: e.mux, guard: g})
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
-	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	settings.DisableActiveTCP(true)
-	settings.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
-	settings.SetSRTPProtectionProfiles(e.profiles(room)...)
-	settings.SetSRTPReplayProtectionWindow(replayWindow)
-	settings.SetDTLSRetransmissionInterval(200 * time.Millisecond)
-
-	codecs, registry := &webrtc.MediaEngine{}, &interceptor.Registry{}
-	if err := register(codecs, registry, way); err != nil {
-		return nil, err
-	}
-	api := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(codecs), webrtc.WithInterceptorRegistry(registry))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{
-		Certificates: []webrtc.Certificate{certificate},
-		BundlePolicy: webrtc.BundlePolicyMaxBundle,
-		SDPSemantics: webrtc.SDPSemanticsUnifiedPlan,
+// agent makes the ICE agent of a connection: lite, on the one port, and deaf to every candidate.
+func (e *engine) agent(c *connection, ufrag, password string) (*ice.Agent, error) {
+	disconnected, dead, keepalive := iceDisconnected, iceFailed, iceKeepalive
+	a, err := ice.NewAgent(&ice.AgentConfig{
+		Lite:                true,
+		LocalUfrag:          ufrag,
+		LocalPwd:            password,
+		UDPMux:              guardedMux{UDPMux: e.mux, conn: c},
+		Net:                 noNetwork{},
+		NetworkTypes:        []ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6},
+		CandidateTypes:      []ice.CandidateType{ice.CandidateTypeHost},
+		MulticastDNSMode:    ice.MulticastDNSModeDisabled,
+		DisableActiveTCP:    true,
+		DisconnectedTimeout: &disconnected,
+		FailedTimeout:       &dead,
+		KeepaliveInterval:   &keepalive,
+		LoggerFactory:       e.pion,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open connection: %w", err)
+		return nil, fmt.Errorf("make ICE agent: %w", err)
 	}
-	return pc, nil
+	return a, nil
 }
 
-// register tells the library the codecs. Of its interceptors only the transport-wide feedback to publishers is used;
-// reports, NACK and everything on the sending side are ours.
-func register(m *webrtc.MediaEngine, r *interceptor.Registry, way direction) error {
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
-		for _, s := range codecsOf(kind.String()) {
-			var feedback []webrtc.RTCPFeedback
-			if way == publishing {
-				feedback = append(feedback, webrtc.RTCPFeedback{Type: webrtc.TypeRTCPFBTransportCC})
-			}
-			if kind == webrtc.RTPCodecTypeVideo {
-				feedback = append(feedback, webrtc.RTCPFeedback{Type: "ccm", Parameter: "fir"},
-					webrtc.RTCPFeedback{Type: "nack"}, webrtc.RTCPFeedback{Type: "nack", Parameter: "pli"})
-			}
-			if err := m.RegisterCodec(webrtc.RTPCodecParameters{
-				PayloadType: webrtc.PayloadType(s.payload),
-				RTPCodecCapability: webrtc.RTPCodecCapability{
-					MimeType: s.kind + "/" + s.name, ClockRate: s.rate, Channels: s.channels, SDPFmtpLine: s.fmtp, RTCPFeedback: feedback,
-				},
-			}, kind); err != nil {
-				return fmt.Errorf("register codec: %w", err)
-			}
-			if s.repair == 0 || way != publishing {
-				continue
-			}
-			if err := m.RegisterCodec(webrtc.RTPCodecParameters{
-				PayloadType: webrtc.PayloadType(s.repair),
-				RTPCodecCapability: webrtc.RTPCodecCapability{
-					MimeType: "video/rtx", ClockRate: s.rate, SDPFmtpLine: fmt.Sprintf("apt=%d", s.payload),
-				},
-			}, kind); err != nil {
-				return fmt.Errorf("register repair: %w", err)
-			}
-		}
-		if way == publishing {
-			if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uriTransport}, kind); err != nil {
-				return fmt.Errorf("register extension: %w", err)
-			}
-		}
+// handshake configures DTLS towards a peer with a certificate of the given fingerprint ("sha-256 AA:BB:…"). Suites in
+// CBC mode are left out (BSI TR-02102-2); all browsers have these.
+func (e *engine) handshake(ctx context.Context, profiles []dtls.SRTPProtectionProfile, fingerprint string) (*dtls.Config, error) {
+	own, _, err := e.identity()
+	if err != nil {
+		return nil, err
 	}
-	if way == publishing {
-		feedback, err := twcc.NewSenderInterceptor()
-		if err != nil {
-			return fmt.Errorf("register feedback: %w", err)
-		}
-		r.Add(feedback)
-	}
-	return nil
+	return &dtls.Config{
+		Certificates: []tls.Certificate{own},
+		CipherSuites: []dtls.CipherSuiteID{
+			dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			dtls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, dtls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		},
+		SRTPProtectionProfiles: profiles,
+		ClientAuth:             dtls.RequireAnyClientCert,
+		InsecureSkipVerify:     true, // the description names the certificate, no authority does
+		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
+			if len(chain) == 0 || !strings.EqualFold(fingerprintOf(chain[0]), fingerprint) {
+				return errors.New("the certificate is not the one of the description")
+			}
+			return nil
+		},
+		FlightInterval: flightInterval,
+		// A cookie would prove that the peer is at its address. ICE has proved that, and it costs a round trip.
+		InsecureSkipVerifyHello: true,
+		LoggerFactory:           e.pion,
+		ConnectContextMaker:     func() (context.Context, func()) { return context.WithTimeout(ctx, handshakeWithin) },
+	}, nil
 }
+
+// fingerprintOf writes a certificate's fingerprint as descriptions have it (RFC 8122).
+func fingerprintOf(der []byte) string {
+	var b strings.Builder
+	b.WriteString("sha-256 ")
+	for i, octet := range sha256.Sum256(der) {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		fmt.Fprintf(&b, "%02X", octet)
+	}
+	return b.String()
+}
+
+// batch lends a batch to whoever is about to send; give takes it back, empty.
+func (e *engine) batch() *port.Batch { return e.batches.Get().(*port.Batch) }
+func (e *engine) give(b *port.Batch) { e.batches.Put(b) }

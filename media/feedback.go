@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v3"
 
 	"schalter/media/packetcache"
 )
@@ -203,29 +202,4 @@ func (f *feedback) block(now time.Time) (rtcp.ReceptionReport, bool) {
 		b.Delay = uint32(now.Sub(told.at).Seconds() * 65536)
 	}
 	return b, true
-}
-
-// listen reads the publisher's reports about its stream.
-func (r *receiver) listen(from *webrtc.RTPReceiver) {
-	buf := make([]byte, 1600)
-	for {
-		n, _, err := from.Read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue
-		}
-		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == r.stream {
-				first := r.told.Load() == nil
-				r.told.Store(&publisherReport{ntp: sr.NTPTime, timestamp: sr.RTPTime, at: r.now()})
-				if first {
-					r.greet.Store(true)
-					r.poke()
-				}
-			}
-		}
-	}
 }

@@ -6,8 +6,8 @@ import (
 	"schalter/media/rewrite"
 )
 
-// packet is one received packet, parsed once for all who get it. The payload lies in the track's cache and is good
-// until the receiver stores its next packet.
+// packet is one received packet, parsed once for all who get it. The payload lies in the track's cache, which keeps it
+// for many times as many packets as are handed out at once.
 type packet struct {
 	epoch     uint32 // counts the stream's restarts: across them numbers do not compare
 	seq       uint64 // extended

@@ -50,14 +50,14 @@ func FuzzReceiver(f *testing.F) {
 		tr, r := testTrack(c, "a")
 		tap := &wireTap{}
 		s := subscribe(t, tr, tap)
-		w := newRepeater()
+		w := &repeater{}
 		seq := binary.BigEndian.Uint16(b[2:])
 		b[1] = b[1]&0x80 | 100
 		for i := range uint16(5) {
 			binary.BigEndian.PutUint16(b[2:], seq+i*jump)
 			keyframeStarts(c, b[12:])
 			r.take(b)
-			s.repeat(w, 1000+i, time.Unix(int64(i), 0))
+			s.repeat(nil, w, 1000+i, time.Unix(int64(i), 0))
 		}
 		seen := map[uint16]string{}
 		for _, p := range tap.packets {
@@ -92,12 +92,20 @@ func FuzzReports(f *testing.F) {
 	for i := range uint16(500) {
 		r.take(rtpPacket(i, uint32(i), 100, 0, 0, []byte{0x10, 0, 1}))
 	}
-	w := newRepeater()
+	w := &repeater{}
 	now := time.Unix(1000, 0)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		now = now.Add(time.Millisecond)
 		before := out.n
-		s.heed(w, b, now)
+		packets, err := rtcp.Unmarshal(b)
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			if s.heeds(p) {
+				s.heed(nil, w, p, now)
+			}
+		}
 		if out.n-before > repeatBurst {
 			t.Fatalf("%d packets for one report", out.n-before)
 		}

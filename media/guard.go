@@ -3,14 +3,13 @@ package media
 import (
 	"encoding/binary"
 	"errors"
-	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 
 	"github.com/pion/ice/v2"
 	"github.com/pion/transport/v2"
-	"github.com/pion/transport/v2/packetio"
+
+	"schalter/media/port"
 )
 
 // UDPMux shares one UDP port among all connections: what package port offers, in the methods of an ICE library's
@@ -20,58 +19,27 @@ type UDPMux interface {
 	RemoveConnByUfrag(ufrag string)
 	GetListenAddresses() []net.Addr
 	Close() error
+	// Outlet is where packets to a ufrag's other side leave, NewBatch what they leave in.
+	Outlet(ufrag string) *port.Outlet
+	NewBatch() *port.Batch
 }
-
-// maxReports is how many different streams a peer may send reports about. A browser has as many as there are m-lines.
-const maxReports = 256
 
 // maxPlain is how many unencrypted datagrams of DTLS are let through after the handshake. A browser that has lost its end
 // sends its last flight again, a few times.
 const maxPlain = 64
 
-// maxBuffered bounds what waits for a receiver, in bytes for each stream: half a second of very good video.
-const maxBuffered = 256 << 10
-
-// guard stands between the port and the library for one connection. The library opens a stream, with a goroutine and
-// a buffer, for every SSRC that it sees, before it has authenticated the packet, and keeps it until the connection
-// ends. So media is let through only for the streams that the description named.
+// guard stands between the port and the libraries for one connection. What it lets through is what they are for: checks
+// for ICE, records for DTLS. Media never reaches them.
 type guard struct {
-	allowed atomic.Pointer[[]uint32]
-	reports atomic.Int32
-	flooded func() // called once, when maxReports is exceeded
-
 	settled atomic.Bool  // the DTLS handshake is over
 	plain   atomic.Int32 // unencrypted datagrams since then
-
-	strangers atomic.Uint64 // packets of streams that nobody named
-
-	mu      sync.Mutex
-	closed  bool               // guarded by mu
-	buffers []*packetio.Buffer // guarded by mu
 }
 
-// admit replaces the list of streams that may come in.
-func (g *guard) admit(streams []uint32) { g.allowed.Store(&streams) }
+// isRecord tells DTLS from what else comes in by the port (RFC 7983).
+func isRecord(b []byte) bool { return len(b) > 0 && b[0] >= 20 && b[0] <= 63 }
 
-// takes tells whether a datagram may go on to the library.
-func (g *guard) takes(b []byte) bool {
-	if len(b) > 0 && b[0] >= 20 && b[0] <= 63 {
-		return !g.settled.Load() || g.takesRecords(b)
-	}
-	if len(b) < 12 || b[0] < 128 || b[0] > 191 || b[1] >= 192 && b[1] <= 223 {
-		return true // STUN, RTCP (RFC 7983, RFC 5761)
-	}
-	stream := binary.BigEndian.Uint32(b[8:12])
-	if list := g.allowed.Load(); list != nil {
-		for _, s := range *list {
-			if s == stream {
-				return true
-			}
-		}
-	}
-	g.strangers.Add(1)
-	return false
-}
+// takes tells whether a datagram of DTLS may go on.
+func (g *guard) takes(b []byte) bool { return !g.settled.Load() || g.takesRecords(b) }
 
 // takesRecords tells whether a datagram of DTLS may go on after the handshake. The library believes unencrypted records
 // even then: one forged alert, or one record that it cannot read, makes it send the browser an alert that is genuine,
@@ -98,53 +66,11 @@ func (g *guard) takesRecords(b []byte) bool {
 	return !plain || g.plain.Add(1) <= maxPlain
 }
 
-// buffer is the library's place for packets of one stream. Reports are authenticated before they get here, so a peer
-// that sends them about more streams than there can be does so itself.
-func (g *guard) buffer(kind packetio.BufferPacketType, _ uint32) io.ReadWriteCloser {
-	if kind == packetio.RTCPBufferPacket {
-		switch n := g.reports.Add(1); {
-		case n == maxReports+1:
-			g.flooded()
-			fallthrough
-		case n > maxReports:
-			return sink{}
-		}
-	}
-	b := packetio.NewBuffer()
-	b.SetLimitSize(maxBuffered)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		_ = b.Close()
-		return b
-	}
-	g.buffers = append(g.buffers, b)
-	return b
-}
-
-// close ends every buffer, and with it whoever reads from one. The library forgets those of streams that it opens
-// while it is being closed.
-func (g *guard) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
-	for _, b := range g.buffers {
-		_ = b.Close() // cannot fail
-	}
-	g.buffers = nil
-}
-
-// sink takes packets nowhere.
-type sink struct{}
-
-func (sink) Read([]byte) (int, error)    { return 0, io.EOF }
-func (sink) Write(b []byte) (int, error) { return len(b), nil }
-func (sink) Close() error                { return nil }
-
-// guardedMux puts a guard in front of every connection of the one agent that it is given to. The mux outlives it.
+// guardedMux is the port for the agent of one connection, which gets the checks out of it and nothing else. The port
+// outlives it.
 type guardedMux struct {
 	UDPMux
-	guard *guard
+	conn *connection
 }
 
 var _ ice.UDPMux = guardedMux{}
@@ -155,25 +81,39 @@ func (m guardedMux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error)
 	if err != nil {
 		return nil, err
 	}
-	return guardedConn{PacketConn: c, guard: m.guard}, nil
+	q, _ := c.(queue)
+	return guardedConn{PacketConn: c, queue: q, conn: m.conn}, nil
 }
 
 // Close implements ice.UDPMux: the port is not the agent's to close.
 func (guardedMux) Close() error { return nil }
 
+// queue tells how many packets wait to be read.
+type queue interface{ Waiting() int }
+
 type guardedConn struct {
 	net.PacketConn
-	guard *guard
+	queue queue // nil: it cannot tell
+	conn  *connection
 }
 
-// ReadFrom implements net.PacketConn.
+// ReadFrom implements net.PacketConn. The agent's goroutine that calls it is the one that does all work on media: there
+// is no other to wake.
 func (c guardedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := c.PacketConn.ReadFrom(b)
-		if err != nil {
+		switch {
+		case err != nil:
 			return n, from, err
-		}
-		if c.guard.takes(b[:n]) {
+		case isMedia(b[:n]):
+			c.conn.inbound.take(b[:n], c.queue == nil || c.queue.Waiting() == 0)
+		case isRecord(b[:n]):
+			c.conn.inbound.rest()
+			if c.conn.guard.takes(b[:n]) {
+				_, _ = c.conn.records.Write(b[:n]) // full or closed: the handshake repeats it, or is over
+			}
+		default:
+			c.conn.inbound.rest()
 			return n, from, nil
 		}
 	}

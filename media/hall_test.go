@@ -11,9 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/ice/v2"
-	"github.com/pion/logging"
-
 	"schalter/media"
 	"schalter/media/port"
 )
@@ -22,6 +19,7 @@ import (
 type hall struct {
 	t     testing.TB
 	plane *media.Plane
+	wires []wire
 	wg    sync.WaitGroup
 
 	mu       sync.Mutex
@@ -30,7 +28,7 @@ type hall struct {
 	bell     chan struct{} // closed and replaced at every event
 }
 
-// wire lets a test put something between the plane and the network.
+// wire lets a test put something between the browsers and the network.
 type wire func(net.PacketConn) net.PacketConn
 
 func newHall(t testing.TB, wires ...wire) *hall {
@@ -48,24 +46,14 @@ func newHallWithLog(t testing.TB, log *slog.Logger, wires ...wire) *hall {
 	addresses := func() media.Addresses {
 		return media.Addresses{UDP: []netip.AddrPort{at}, TCP: []netip.AddrPort{at}}
 	}
-	if len(wires) == 0 {
-		mux, err := port.NewMux(port.MuxConfig{Conns: []*net.UDPConn{udp}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = mux.Close() })
-		return newHallAt(t, mux, addresses, log)
+	mux, err := port.NewMux(port.MuxConfig{Conns: []*net.UDPConn{udp}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	// The box's own port takes sockets alone. The library's takes anything that a test puts in between.
-	conn := net.PacketConn(udp)
-	for _, w := range wires {
-		conn = w(conn)
-	}
-	quiet := logging.NewDefaultLoggerFactory()
-	quiet.DefaultLogLevel = logging.LogLevelDisabled
-	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: quiet.NewLogger("mux")})
 	t.Cleanup(func() { _ = mux.Close() })
-	return newHallAt(t, mux, addresses, log)
+	h := newHallAt(t, mux, addresses, log)
+	h.wires = wires
+	return h
 }
 
 // skipIfRacing keeps tests with real peers out of a run with the race detector, unless RACE_PEERS is set. The library's
@@ -121,6 +109,13 @@ func (h *hall) run() {
 			b.offers <- *e.Subscribe // the plane has one offer out at most
 		}
 	}
+}
+
+// events are those so far.
+func (h *hall) events() []media.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.told)
 }
 
 // event waits for an event.

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"schalter/media/port"
 )
 
 // senderReports remembers the last reports that a subscriber was sent, to tell the round trip from its answer.
@@ -22,7 +24,7 @@ type sentReport struct {
 func (s *sender) tell(r *receiver, told *publisherReport, now time.Time) {
 	s.mu.Lock()
 	offset, ok := s.fwd.ts.Offset()
-	if !ok || !s.live || !s.fwd.flowing || s.from != r {
+	if !ok || s.agreed.payload == 0 || !s.fwd.flowing || s.from != r {
 		s.mu.Unlock()
 		return
 	}
@@ -39,64 +41,66 @@ func (s *sender) tell(r *receiver, told *publisherReport, now time.Time) {
 	s.conn.report(report)
 }
 
-// heed handles one compound of a subscriber's reports.
-func (s *sender) heed(w *repeater, raw []byte, now time.Time) {
-	packets, err := rtcp.Unmarshal(raw)
-	if err != nil {
-		return
+// heeds tells whether a report is about this sender's streams, and not only about some.
+func (s *sender) heeds(p rtcp.Packet) bool {
+	switch p := p.(type) {
+	case *rtcp.TransportLayerNack:
+		return p.MediaSSRC == s.stream
+	case *rtcp.PictureLossIndication:
+		return p.MediaSSRC == s.stream
+	case *rtcp.FullIntraRequest, *rtcp.ReceiverReport, *rtcp.SenderReport:
+		return true // they name several
 	}
-	s.mu.Lock()
-	stream, t := s.stream, s.track
-	s.mu.Unlock()
-	for _, p := range packets {
-		switch p := p.(type) {
-		case *rtcp.TransportLayerNack:
-			if p.MediaSSRC != stream {
-				continue
-			}
-			for _, pair := range p.Nacks {
-				s.nacked(w, pair, now)
-			}
-		case *rtcp.PictureLossIndication:
-			if p.MediaSSRC == stream {
-				s.wantKey(t)
-			}
-		case *rtcp.FullIntraRequest:
-			for _, entry := range p.FIR {
-				if entry.SSRC == stream {
-					s.wantKey(t)
-				}
-			}
-		case *rtcp.ReceiverReport:
-			s.received(p.Reports, stream, now)
-		case *rtcp.SenderReport:
-			s.received(p.Reports, stream, now)
+	return false
+}
+
+// heed handles one report of a subscriber.
+func (s *sender) heed(b *port.Batch, w *repeater, p rtcp.Packet, now time.Time) {
+	switch p := p.(type) {
+	case *rtcp.TransportLayerNack:
+		for _, pair := range p.Nacks {
+			s.nacked(b, w, pair, now)
 		}
+	case *rtcp.PictureLossIndication:
+		s.wantKey()
+	case *rtcp.FullIntraRequest:
+		for _, entry := range p.FIR {
+			if entry.SSRC == s.stream {
+				s.wantKey()
+			}
+		}
+	case *rtcp.ReceiverReport:
+		s.received(p.Reports, now)
+	case *rtcp.SenderReport:
+		s.received(p.Reports, now)
 	}
 }
 
-func (s *sender) nacked(w *repeater, pair rtcp.NackPair, now time.Time) {
+func (s *sender) nacked(b *port.Batch, w *repeater, pair rtcp.NackPair, now time.Time) {
 	s.count.nacked.Add(1)
-	s.repeat(w, pair.PacketID, now)
+	s.repeat(b, w, pair.PacketID, now)
 	for bit := range uint16(16) {
 		if pair.LostPackets&(1<<bit) != 0 {
 			s.count.nacked.Add(1)
-			s.repeat(w, pair.PacketID+bit+1, now)
+			s.repeat(b, w, pair.PacketID+bit+1, now)
 		}
 	}
 }
 
-func (s *sender) wantKey(t *track) {
+func (s *sender) wantKey() {
 	s.count.keyRequests.Add(1)
+	s.mu.Lock()
+	t := s.track
+	s.mu.Unlock()
 	if t != nil {
 		t.wantKey()
 	}
 }
 
 // received takes what the subscriber says about how our stream arrives.
-func (s *sender) received(blocks []rtcp.ReceptionReport, stream uint32, now time.Time) {
+func (s *sender) received(blocks []rtcp.ReceptionReport, now time.Time) {
 	for _, b := range blocks {
-		if b.SSRC != stream {
+		if b.SSRC != s.stream {
 			continue
 		}
 		s.count.fraction.Store(uint32(b.FractionLost))
@@ -115,18 +119,5 @@ func (s *sender) received(blocks []rtcp.ReceptionReport, stream uint32, now time
 			}
 		}
 		s.mu.Unlock()
-	}
-}
-
-// attend is the goroutine that reads the subscriber's reports; it ends when the m-line's sender is stopped.
-func (s *sender) attend(read func([]byte) (int, error), now func() time.Time) {
-	w := newRepeater()
-	buf := make([]byte, 1600)
-	for {
-		n, err := read(buf)
-		if err != nil {
-			return
-		}
-		s.heed(w, buf[:n], now())
 	}
 }

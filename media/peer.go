@@ -7,12 +7,12 @@ import (
 
 // peer is a seat with its two connections. The room's goroutine owns it.
 type peer struct {
-	seat SeatID
-	in   *connection // nil until the first offer
-	out  *connection // nil until there is something to receive
+	seat    SeatID
+	foreign bool        // no page of ours: it is offered nothing and views by itself
+	in      *connection // nil until the first offer
+	out     *connection // nil until there is something to receive
 
 	tracks  map[string]*track // published now, by mid
-	known   []format          // the codecs that the publishing connection has agreed on; see choose
 	settled []section         // of the last answered offer
 	answers int
 
@@ -34,43 +34,32 @@ type codecChoice struct {
 	source  Source
 }
 
-// choose decides, for every section of a publisher's offer, what is taken from it. The library fixes the codecs of a
-// kind at the first section of that kind, so later sections must do with those: known is the list to keep when the
-// library has taken the offer.
-func (p *peer) choose(d description, sources map[string]Source) (choices []codecChoice, known []format, err error) {
+// choose decides, for every section of a publisher's offer, what is taken from it.
+func (p *peer) choose(d description, sources map[string]Source) (choices []codecChoice, err error) {
 	if d.setup != "actpass" {
-		return nil, nil, refuse("an offer's setup is not actpass")
+		return nil, refuse("an offer's setup is not actpass")
 	}
 	if err := p.continues(d); err != nil {
-		return nil, nil, err
-	}
-	known = append(known, p.known...)
-	fixed := map[string]bool{}
-	for _, f := range known {
-		fixed[f.codec.spec().kind] = true
+		return nil, err
 	}
 	taken := map[Source]bool{}
 	for _, s := range d.sections {
 		c := codecChoice{section: s}
-		if !s.rejected && !fixed[s.kind] {
-			fixed[s.kind] = true
-			known = append(known, s.formats...)
-		}
 		if !s.rejected {
-			f, ok := pick(s, known)
+			f, ok := pick(s)
 			if !ok {
-				return nil, nil, refuse("a section has no codec of ours")
+				return nil, refuse("a section has no codec of ours")
 			}
 			c.format = f
 		}
 		if s.sends() {
 			if err := p.source(&c, sources, taken); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 		choices = append(choices, c)
 	}
-	return choices, known, nil
+	return choices, nil
 }
 
 // source finds out what a section that sends shows. While it sends, neither that nor its codec may change: who
@@ -126,48 +115,14 @@ func fits(source Source, kind string, named bool, taken map[Source]bool) error {
 	return refuse("a source does not fit its section")
 }
 
-// pick takes the preferred codec of a section that is known to the connection under the same number.
-func pick(s section, known []format) (format, bool) {
+// pick takes the preferred codec of a section.
+func pick(s section) (format, bool) {
 	for _, spec := range codecsOf(s.kind) {
-		f, ok := s.format(spec.codec)
-		if !ok {
-			continue
-		}
-		for _, k := range known {
-			if k.codec == f.codec && k.payload == f.payload {
-				return f, true
-			}
+		if f, ok := s.format(spec.codec); ok {
+			return f, true
 		}
 	}
 	return format{}, false
-}
-
-// inward is the browser's offer as the library gets it: every section with all the codecs that it knows.
-func inward(d description, choices []codecChoice, known []format) description {
-	out := description{ufrag: d.ufrag, password: d.password, fingerprint: d.fingerprint, setup: d.setup}
-	for _, c := range choices {
-		s := c.section
-		if s.rejected {
-			s.rejected = false
-			s.direction, s.stream, s.repair = "inactive", 0, 0
-		} else if s.sends() {
-			s.direction, s.label = "sendonly", "s t"+s.mid
-		} else {
-			s.direction, s.stream, s.repair = "inactive", 0, 0
-		}
-		s.formats = nil
-		for _, k := range known {
-			if k.codec.spec().kind == s.kind {
-				k.profile = ""
-				s.formats = append(s.formats, k)
-			}
-		}
-		if len(s.formats) == 0 {
-			s.formats = ownFormats(s.kind) // a rejected first section of its kind
-		}
-		out.sections = append(out.sections, s)
-	}
-	return out
 }
 
 // outward is our answer as the browser gets it: one codec for each section.
@@ -191,16 +146,32 @@ func outward(own description, choices []codecChoice, candidates []string) descri
 	return own
 }
 
-// streams lists every stream that the choices let in. 0 is the one that Chromium probes the way with.
-func streams(choices []codecChoice) []uint32 {
-	list := []uint32{0}
-	for _, c := range choices {
-		if c.section.sends() {
-			list = append(list, c.section.stream)
-			if c.section.repair != 0 {
-				list = append(list, c.section.repair)
+// streams lists every stream that the choices let in, for the tracks that settle has made of them. What goes on as it
+// was keeps its state.
+func (p *peer) streams(choices []codecChoice, old []*incoming) []*incoming {
+	keep := func(want *incoming) *incoming {
+		for _, have := range old {
+			if have.stream == want.stream && have.track == want.track && have.repairs == want.repairs {
+				return have
 			}
 		}
+		want.done = make(chan struct{})
+		return want
 	}
-	return list
+	// Chromium probes its way with packets of stream 0 before there is any picture.
+	probing := &incoming{}
+	list := []*incoming{}
+	for _, c := range choices {
+		if !c.section.sends() {
+			continue
+		}
+		probing.transport = max(probing.transport, c.section.transport)
+		t := p.tracks[c.section.mid]
+		m := keep(&incoming{stream: c.section.stream, track: t, transport: c.section.transport})
+		list = append(list, m)
+		if c.section.repair != 0 {
+			list = append(list, keep(&incoming{stream: c.section.repair, track: t, transport: c.section.transport, repairs: m}))
+		}
+	}
+	return append(list, keep(probing))
 }

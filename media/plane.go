@@ -84,6 +84,8 @@ func New(c Config) (*Plane, error) {
 
 func (p *Plane) now() time.Time { return p.config.Now() }
 
+func (p *Plane) nextSerial() uint64 { return p.serial.Add(1) }
+
 func (p *Plane) addresses() Addresses {
 	if p.config.Addresses == nil {
 		return Addresses{}
@@ -109,7 +111,7 @@ func (p *Plane) Join(ctx context.Context, seat Seat) (Access, error) {
 			access.Relay = append(access.Relay, s)
 		}
 	}
-	if err := r.send(ctx, joinOrder{seat.ID}); err != nil {
+	if err := r.send(ctx, joinOrder{seat.ID, seat.Foreign}); err != nil {
 		p.left(seat.ID, r)
 		return Access{}, fmt.Errorf("join: %w", err)
 	}
@@ -211,6 +213,22 @@ func (p *Plane) Publish(ctx context.Context, seat SeatID, offer Offer) (Answer, 
 	got, err := ask(ctx, r, publishOrder{seat, offer, answer}, answer)
 	if err = cmp.Or(err, got.err); err != nil {
 		return Answer{}, fmt.Errorf("publish: %w", err)
+	}
+	return got.answer, nil
+}
+
+// View answers the offer of a foreign seat that wants to receive (WHEP). Each section of it that receives gets the room's
+// tracks of its kind, in the order of arrival, as they come and go. An offer with the same sections and other ICE
+// credentials restarts ICE.
+func (p *Plane) View(ctx context.Context, seat SeatID, sdp string) (Answer, error) {
+	r, err := p.room(seat)
+	if err != nil {
+		return Answer{}, fmt.Errorf("view: %w", err)
+	}
+	answer := make(chan published, 1)
+	got, err := ask(ctx, r, viewOrder{seat, sdp, answer}, answer)
+	if err = cmp.Or(err, got.err); err != nil {
+		return Answer{}, fmt.Errorf("view: %w", err)
 	}
 	return got.answer, nil
 }

@@ -156,22 +156,30 @@ func TestStrangeStreamsAreKeptOut(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d streams got through", n)
 	}
-	// Reports about thousands of streams: that is no browser, and it goes.
-	for i := range uint32(20) {
+	// Reports about thousands of streams, and from thousands, leave nothing behind and end nothing.
+	for i := range uint32(2000) {
 		var blocks []rtcp.ReceptionReport
 		for j := range uint32(31) {
 			blocks = append(blocks, rtcp.ReceptionReport{SSRC: 1<<24 + i*31 + j})
 		}
-		_ = pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1, Reports: blocks}})
+		_ = pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: i, Reports: blocks}})
 	}
-	h.event(media.Lost, "a")
+	b.mu.Lock()
+	have := len(b.got("a", media.Microphone).packets)
+	b.mu.Unlock()
+	b.until("the sound goes on after that", func() bool { return len(b.got("a", media.Microphone).packets) > have+100 })
+	for _, e := range h.events() {
+		if e.Kind == media.Lost {
+			t.Error("the seat was lost")
+		}
+	}
 }
 
 // Candidates of a browser are no invitation. A witness listens where they point, over UDP and TCP.
 func TestCandidatesAreNeverCalled(t *testing.T) {
 	t.Parallel()
-	var w *witness
-	h := newHall(t, func(c net.PacketConn) net.PacketConn { w = watch(t, c); return w })
+	w := watch(t)
+	h := newHall(t)
 	a, b := h.join("room", "a"), h.join("room", "b")
 	lines := w.candidates()
 	a.mangle = func(sdp string) string { return hostile(sdp, lines) }
@@ -202,22 +210,20 @@ func hostile(sdp string, lines []string) string {
 	return out.String()
 }
 
-// witness counts what goes where from the plane's port, and what comes to the places that candidates name.
+// witness counts what comes to the places that candidates name. (That nothing goes anywhere else either is counted in
+// web/e2e, by the kernel.)
 type witness struct {
-	net.PacketConn
 	t   *testing.T
 	udp *net.UDPConn
 	tcp *net.TCPListener
 	wg  sync.WaitGroup
 
-	mu    sync.Mutex
-	heard map[netip.AddrPort]bool // guarded by mu; who sent to the port first
-	wrong int                     // guarded by mu; packets to anybody else
-	came  int                     // guarded by mu; packets and connections at the named places
+	mu   sync.Mutex
+	came int // guarded by mu; packets and connections at the named places
 }
 
-func watch(t *testing.T, c net.PacketConn) *witness {
-	w := &witness{PacketConn: c, t: t, heard: map[netip.AddrPort]bool{}}
+func watch(t *testing.T) *witness {
+	w := &witness{t: t}
 	var err error
 	if w.udp, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		t.Fatal(err)
@@ -265,29 +271,6 @@ func (w *witness) candidates() []string {
 	}
 }
 
-func (w *witness) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := w.PacketConn.ReadFrom(b)
-	if u, ok := from.(*net.UDPAddr); ok {
-		w.mu.Lock()
-		w.heard[plain(u)] = true
-		w.mu.Unlock()
-	}
-	return n, from, err
-}
-
-func (w *witness) WriteTo(b []byte, to net.Addr) (int, error) {
-	w.mu.Lock()
-	if u, ok := to.(*net.UDPAddr); !ok || !w.heard[plain(u)] {
-		w.wrong++
-	}
-	w.mu.Unlock()
-	return w.PacketConn.WriteTo(b, to)
-}
-
-func plain(u *net.UDPAddr) netip.AddrPort {
-	return netip.AddrPortFrom(u.AddrPort().Addr().Unmap(), u.AddrPort().Port())
-}
-
 // verdict ends the watch. A last packet from the test itself shows that the witness was awake.
 func (w *witness) verdict() {
 	w.t.Helper()
@@ -300,8 +283,8 @@ func (w *witness) verdict() {
 	_ = w.tcp.Close()
 	w.wg.Wait()
 	_ = w.udp.Close()
-	if w.wrong != 0 || w.came != 0 {
-		w.t.Errorf("%d packets left for strangers, %d calls arrived where candidates pointed", w.wrong, w.came)
+	if w.came != 0 {
+		w.t.Errorf("%d calls arrived where candidates pointed", w.came)
 	}
 }
 
@@ -366,6 +349,18 @@ func TestLogNamesNobody(t *testing.T) {
 	film(t, a.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
 	b.until("the picture", func() bool { return len(b.streams) == 1 })
 	_, _ = h.plane.Publish(t.Context(), "b", media.Offer{SDP: "v=0\r\nnonsense 10.1.2.3"})
+	// A browser whose checks come under another name than it told makes the library talk.
+	c := h.join("room", "c")
+	c.mangle = func(sdp string) string {
+		return regexp.MustCompile(`a=ice-ufrag:..`).ReplaceAllString(sdp, "a=ice-ufrag:no")
+	}
+	c.publish(map[media.Source]string{media.Microphone: "audio/opus"})
+	b.until("the library's word", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Contains(text.String(), "webrtc library")
+	})
+	c.silence()
 	b.silence()
 	a.silence()
 	media.Break(h.plane, "room", "")
@@ -457,12 +452,12 @@ func TestVanishedBrowserIsLost(t *testing.T) {
 		t.Skip("takes ICE's 20 s")
 	}
 	t.Parallel()
-	var cut *cutter
-	h := newHall(t, func(c net.PacketConn) net.PacketConn { cut = &cutter{PacketConn: c}; return cut })
+	var off atomic.Bool
+	h := newHall(t, func(c net.PacketConn) net.PacketConn { return &cutter{PacketConn: c, off: &off} })
 	a, b := h.join("room", "a"), h.join("room", "b")
 	film(t, a.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
 	b.until("the picture", func() bool { s := b.got("a", media.Camera); return s != nil && len(s.packets) > 10 })
-	cut.off.Store(true)
+	off.Store(true)
 	began := time.Now()
 	h.event(media.Lost, "a")
 	h.event(media.Lost, "b")
@@ -474,7 +469,14 @@ func TestVanishedBrowserIsLost(t *testing.T) {
 // cutter is a cable that can be cut.
 type cutter struct {
 	net.PacketConn
-	off atomic.Bool
+	off *atomic.Bool
+}
+
+func (c *cutter) WriteTo(b []byte, to net.Addr) (int, error) {
+	if c.off.Load() {
+		return len(b), nil
+	}
+	return c.PacketConn.WriteTo(b, to)
 }
 
 func (c *cutter) ReadFrom(b []byte) (int, net.Addr, error) {

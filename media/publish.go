@@ -1,11 +1,6 @@
 package media
 
-import (
-	"fmt"
-	"math/rand/v2"
-
-	"github.com/pion/webrtc/v3"
-)
+import "slices"
 
 // publish answers a seat's offer and notes what it publishes from now on.
 func (r *room) publish(seat SeatID, offer Offer) (Answer, error) {
@@ -17,53 +12,54 @@ func (r *room) publish(seat SeatID, offer Offer) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	choices, known, err := p.choose(d, offer.Sources)
+	choices, err := p.choose(d, offer.Sources)
 	if err != nil {
 		return Answer{}, err
 	}
 	if p.in == nil {
-		c, err := r.open(p, publishing)
-		if err != nil {
+		if p.in, err = r.open(p, publishing); err != nil {
 			return Answer{}, err
 		}
-		p.in = c
-		c.pc.OnTrack(func(remote *webrtc.TrackRemote, from *webrtc.RTPReceiver) { r.arrive(p, c, remote, from) })
 	}
-	p.in.guard.admit(streams(choices))
-	own, err := r.agree(p.in, inward(d, choices, known))
-	if err != nil {
-		// The library may be left in the middle of something: this connection is of no use any more.
+	p.settle(choices, r.plane.nextSerial)
+	p.in.admit(p.streams(choices, p.in.named()))
+	// An answer may be active, so the handshake begins with us as soon as the browser has found its way (RFC 8842).
+	if err := p.in.meet(d, true); err != nil {
 		r.lose(p, "answer offer", err)
 		return Answer{}, err
 	}
-	p.known = known
-	p.settle(choices)
+	own, err := p.in.own("active")
+	if err != nil {
+		r.lose(p, "answer offer", err)
+		return Answer{}, err
+	}
 	addresses := r.plane.addresses()
 	p.answers++
 	own.version = p.answers
 	return Answer{SDP: outward(own, choices, addresses.udpCandidates()).write(), Late: addresses.tcpCandidates()}, nil
 }
 
-// agree lets the library answer an offer.
-func (r *room) agree(c *connection, d description) (description, error) {
-	if err := c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.write()}); err != nil {
-		return description{}, fmt.Errorf("take offer: %w", err)
+// named lists the streams that may come in.
+func (c *connection) named() []*incoming {
+	if list := c.inbound.streams.Load(); list != nil {
+		return *list
 	}
-	made, err := c.pc.CreateAnswer(nil)
-	if err != nil {
-		return description{}, fmt.Errorf("make answer: %w", err)
+	return nil
+}
+
+// admit replaces that list. What is no longer in it ends.
+func (c *connection) admit(list []*incoming) {
+	old := c.named()
+	c.inbound.streams.Store(&list)
+	for _, s := range old {
+		if !slices.Contains(list, s) {
+			close(s.done)
+		}
 	}
-	own, err := c.local(made)
-	if err != nil {
-		return description{}, err
-	}
-	c.theirUfrag, c.theirPassword = d.ufrag, d.password
-	r.plane.engine.ask(c)
-	return own, nil
 }
 
 // settle notes what is published after an answered offer. A track whose section goes on as it was stays the same one.
-func (p *peer) settle(choices []codecChoice) {
+func (p *peer) settle(choices []codecChoice, serial func() uint64) {
 	tracks := map[string]*track{}
 	p.settled = p.settled[:0]
 	for _, c := range choices {
@@ -77,38 +73,8 @@ func (p *peer) settle(choices []codecChoice) {
 			continue
 		}
 		tracks[mid] = &track{
-			seat: p.seat, source: c.source, mid: mid, codec: c.format.codec, format: c.format, levels: c.section.levels, conn: p.in,
+			seat: p.seat, source: c.source, mid: mid, codec: c.format.codec, format: c.format, levels: c.section.levels, conn: p.in, serial: serial,
 		}
 	}
 	p.tracks = tracks
-}
-
-// arrive runs for each incoming stream, in a goroutine of the library, which has just seen its first packet.
-func (r *room) arrive(p *peer, c *connection, remote *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
-	r.goes(c, func() {
-		transceiver := from.RTPTransceiver()
-		if transceiver == nil {
-			return
-		}
-		found := make(chan *track, 1)
-		r.post(c, findOrder{seat: p.seat, mid: transceiver.Mid(), found: found})
-		var t *track
-		select {
-		case t = <-found:
-		case <-c.quit:
-			return
-		case <-r.done:
-			return
-		}
-		if t == nil {
-			return
-		}
-		in := newReceiver(t, r.plane.serial.Add(1), uint32(remote.SSRC()), r.plane.now)
-		t.current.Store(in)
-		ended := make(chan struct{})
-		defer close(ended)
-		r.goes(c, func() { in.listen(from) })
-		r.goes(c, func() { in.answer(rand.Uint32(), ended) })
-		in.read(remote)
-	})
 }

@@ -1,16 +1,13 @@
 package media
 
 import (
-	"errors"
-	"io"
-	"net"
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v3"
+	"github.com/pion/rtcp"
 
 	"schalter/media/packetcache"
+	"schalter/media/port"
 	"schalter/media/rewrite"
 )
 
@@ -19,9 +16,6 @@ const (
 	videoPackets = 512
 	audioPackets = 128
 )
-
-// maxErrors is how many reads in a row may fail before the stream counts as ended.
-const maxErrors = 100
 
 // track is something that a seat publishes: a microphone, a camera, a screen. It lives from the answered offer on,
 // before any packet, and survives changes of the stream that carries it.
@@ -34,6 +28,7 @@ type track struct {
 	levels uint8  // the publisher's extension id
 
 	conn    *connection
+	serial  func() uint64             // gives the next stream a higher number than all before
 	senders atomic.Pointer[[]*sender] // written by the room alone
 	current atomic.Pointer[receiver]
 	count   trackCount
@@ -71,8 +66,11 @@ func (t *track) wantKey() {
 	}
 }
 
-// receiver is one incoming stream of a track. Its goroutine reads, stores and hands out; a second one answers for it
-// to the publisher (feedback.go), a third reads the publisher's reports.
+// together is how many packets are handed out at once at most: a key frame's, as a rule.
+const together = 32
+
+// receiver is one incoming stream of a track. It stores what comes and hands it out; a goroutine answers for it to the
+// publisher (feedback.go).
 type receiver struct {
 	track  *track
 	serial uint64 // of the plane: a later stream has a higher one
@@ -86,14 +84,13 @@ type receiver struct {
 	jitter    atomic.Uint32 // in ticks of the codec's clock
 	told      atomic.Pointer[publisherReport]
 
-	// Owned by the reading goroutine. The fan-out writes from these, one packet at a time.
+	// Owned by whoever reads the connection.
+	epoch   uint32
 	highest uint64
 	transit transit
-	packet  packet
-	header  rtp.Header // without extensions
-	leveled rtp.Header // with the audio level
-	level   [1]byte
-	scratch [packetcache.MaxPayload]byte
+	packets [together]packet // that wait to be handed out
+	waiting int
+	oldest  uint64 // number among them
 }
 
 func newReceiver(t *track, serial uint64, stream uint32, now func() time.Time) *receiver {
@@ -101,11 +98,7 @@ func newReceiver(t *track, serial uint64, stream uint32, now func() time.Time) *
 	if t.codec == opus {
 		size = audioPackets
 	}
-	r := &receiver{track: t, serial: serial, stream: stream, cache: packetcache.New(size), now: now, wake: make(chan struct{}, 1)}
-	r.header.Version, r.leveled.Version = 2, 2
-	// The header keeps this slice, so that changing the level is changing the octet.
-	_ = r.leveled.SetExtension(levelID, r.level[:])
-	return r
+	return &receiver{track: t, serial: serial, stream: stream, cache: packetcache.New(size), now: now, wake: make(chan struct{}, 1)}
 }
 
 func (r *receiver) poke() {
@@ -115,38 +108,19 @@ func (r *receiver) poke() {
 	}
 }
 
-// read is the receiving goroutine: it ends when the library closes the stream.
-func (r *receiver) read(remote *webrtc.TrackRemote) {
-	buf := make([]byte, 1600)
-	errs := 0
-	for errs < maxErrors {
-		n, _, err := remote.Read(buf)
-		switch {
-		case err == nil:
-			errs = 0
-			r.take(buf[:n])
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):
-			return
-		default:
-			// An unknown payload type, a packet longer than buf, an extension that the feedback cannot read: that packet
-			// is lost, not the stream.
-			r.track.count.malformed.Add(1)
-			errs++
-		}
-	}
-}
+// idle tells whether nothing waits to be handed out.
+func (r *receiver) idle() bool { return r.waiting == 0 }
 
-// take handles one RTP packet.
-func (r *receiver) take(b []byte) {
-	v, ok := parseRTP(b)
-	if !ok || v.payloadType != r.track.format.payload {
+// accept stores one packet; it is handed out with the next call of handOut. True: no further one can wait.
+func (r *receiver) accept(v rtpView) bool {
+	if v.payloadType != r.track.format.payload {
 		r.track.count.malformed.Add(1)
-		return
+		return false
 	}
 	r.track.count.packets.Add(1)
-	r.track.count.octets.Add(uint64(len(b)))
-	p := &r.packet
-	*p = packet{epoch: p.epoch, timestamp: v.timestamp, marker: v.marker, level: noLevel, payload: v.payload, at: r.now()}
+	r.track.count.octets.Add(uint64(len(v.payload)))
+	p := &r.packets[r.waiting]
+	*p = packet{timestamp: v.timestamp, marker: v.marker, level: noLevel, payload: v.payload, at: r.now()}
 	if id := r.track.levels; id != 0 {
 		p.level = v.level(id)
 	}
@@ -155,12 +129,12 @@ func (r *receiver) take(b []byte) {
 	switch outcome {
 	case packetcache.Duplicate:
 		r.track.count.duplicates.Add(1)
-		return
+		return false
 	case packetcache.Stale:
 		r.track.count.late.Add(1)
-		return
+		return false
 	case packetcache.Restarted:
-		p.epoch++ // nobody's numbers fit any more
+		r.epoch++ // nobody's numbers fit any more
 		r.highest = p.seq
 	case packetcache.Newest:
 		if r.highest != 0 && p.seq != r.highest+1 {
@@ -168,12 +142,21 @@ func (r *receiver) take(b []byte) {
 		}
 		r.highest = p.seq
 	}
+	p.epoch = r.epoch
+	switch {
+	case r.waiting == 0:
+		r.oldest = p.seq
+	case p.seq >= r.oldest+uint64(r.cache.Size()):
+		// After a loss of more than the cache holds, what waits may have been written over.
+		r.packets[0], r.waiting, r.oldest = *p, 0, p.seq
+		p = &r.packets[0]
+	}
+	r.oldest = min(r.oldest, p.seq)
 	if len(p.payload) > 0 {
 		r.inspect(p)
 	}
-	for _, s := range r.track.listeners() {
-		s.forward(r, p)
-	}
+	r.waiting++
+	return r.waiting == together
 }
 
 // inspect reads what every sender will want to know, once.
@@ -184,6 +167,27 @@ func (r *receiver) inspect(p *packet) {
 		p.vp8, p.described = rewrite.ParseVP8(p.payload)
 	}
 	r.jitter.Store(r.transit.next(p.at, p.timestamp, r.track.codec.spec().rate))
+}
+
+// handOut gives what has come to every sender, to each all of it: packets of one size to one peer leave as one.
+func (r *receiver) handOut(b *port.Batch) {
+	if r.waiting == 0 {
+		return
+	}
+	for _, s := range r.track.listeners() {
+		s.forward(b, r, r.packets[:r.waiting])
+	}
+	r.waiting = 0
+}
+
+// heard takes a sender report of the publisher.
+func (r *receiver) heard(sr *rtcp.SenderReport) {
+	first := r.told.Load() == nil
+	r.told.Store(&publisherReport{ntp: sr.NTPTime, timestamp: sr.RTPTime, at: r.now()})
+	if first {
+		r.greet.Store(true)
+		r.poke()
+	}
 }
 
 // transit estimates jitter (RFC 3550, appendix A.8).

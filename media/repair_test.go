@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,17 +13,17 @@ import (
 	"schalter/media"
 )
 
-// lossy loses and delays media in both directions, never anything else: a lost handshake packet would only make the
-// test slow.
+// lossy loses and delays a connection's media in both directions, never anything else: a lost handshake packet would only
+// make the test slow.
 type lossy struct {
 	net.PacketConn
-	rate float64 // share of media packets that is lost, each way
+	rate float64       // share of media packets that is lost, each way
+	lost *atomic.Int64 // packets
 
 	mu     sync.Mutex
 	random *rand.Rand // guarded by mu
 	held   []byte     // guarded by mu; a packet that leaves after the next one
 	heldTo net.Addr   // guarded by mu
-	lost   int        // guarded by mu
 }
 
 func isMedia(b []byte) bool {
@@ -35,7 +36,7 @@ func (l *lossy) loses() bool {
 	if l.random.Float64() >= l.rate {
 		return false
 	}
-	l.lost++
+	l.lost.Add(1)
 	return true
 }
 
@@ -73,10 +74,9 @@ func (l *lossy) WriteTo(b []byte, to net.Addr) (int, error) {
 
 func TestLossAndReorderingAreRepaired(t *testing.T) {
 	t.Parallel()
-	var l *lossy
+	var lost atomic.Int64
 	h := newHall(t, func(c net.PacketConn) net.PacketConn {
-		l = &lossy{PacketConn: c, rate: 0.05, random: rand.New(rand.NewPCG(1, 2))}
-		return l
+		return &lossy{PacketConn: c, rate: 0.05, lost: &lost, random: rand.New(rand.NewPCG(1, 2))}
 	})
 	a, b := h.join("room", "a"), h.join("room", "b")
 	out := a.publish(map[media.Source]string{media.Camera: "video/VP8"})
@@ -92,10 +92,8 @@ func TestLossAndReorderingAreRepaired(t *testing.T) {
 		return len(whole) == enough
 	})
 	continuous(t, whole)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lost < 50 {
-		t.Errorf("only %d packets were lost: the test shows nothing", l.lost)
+	if n := lost.Load(); n < 50 {
+		t.Errorf("only %d packets were lost: the test shows nothing", n)
 	}
 	seats := h.plane.Stats(t.Context()).Rooms[0].Seats
 	if seats[0].Published[0].Nacks == 0 || seats[1].Received[0].Repeated == 0 {

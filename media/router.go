@@ -32,10 +32,18 @@ type room struct {
 type order interface{ isOrder() }
 
 type (
-	joinOrder    struct{ seat SeatID }
+	joinOrder struct {
+		seat    SeatID
+		foreign bool
+	}
 	publishOrder struct {
 		seat   SeatID
 		offer  Offer
+		answer chan<- published
+	}
+	viewOrder struct {
+		seat   SeatID
+		sdp    string
 		answer chan<- published
 	}
 	answerOrder struct {
@@ -52,12 +60,6 @@ type (
 	changedOrder struct {
 		seat SeatID
 		conn *connection
-	}
-	// findOrder: a stream has arrived; whose track is it?
-	findOrder struct {
-		seat  SeatID
-		mid   string
-		found chan<- *track
 	}
 	// failedOrder: a goroutine of the packet path panicked.
 	failedOrder struct {
@@ -76,10 +78,10 @@ type published struct {
 
 func (joinOrder) isOrder()    {}
 func (publishOrder) isOrder() {}
+func (viewOrder) isOrder()    {}
 func (answerOrder) isOrder()  {}
 func (leaveOrder) isOrder()   {}
 func (changedOrder) isOrder() {}
-func (findOrder) isOrder()    {}
 func (failedOrder) isOrder()  {}
 func (statsOrder) isOrder()   {}
 func (testOrder) isOrder()    {}
@@ -150,7 +152,7 @@ func (r *room) shut() {
 func (r *room) handle(o order) {
 	switch o := o.(type) {
 	case joinOrder:
-		r.peers[o.seat] = &peer{seat: o.seat, tracks: map[string]*track{}}
+		r.peers[o.seat] = &peer{seat: o.seat, foreign: o.foreign, tracks: map[string]*track{}}
 		r.order = append(r.order, o.seat)
 		r.negotiate(r.peers[o.seat])
 	case publishOrder:
@@ -159,18 +161,15 @@ func (r *room) handle(o order) {
 		if err == nil {
 			r.refresh()
 		}
+	case viewOrder:
+		answer, err := r.view(o.seat, o.sdp)
+		o.answer <- published{answer, err}
 	case answerOrder:
 		o.err <- r.subscribed(o)
 	case leaveOrder:
 		r.leave(o)
 	case changedOrder:
 		r.changed(o)
-	case findOrder:
-		var t *track
-		if p := r.peers[o.seat]; p != nil {
-			t = p.tracks[o.mid]
-		}
-		o.found <- t
 	case statsOrder:
 		o.stats <- r.stats()
 	case testOrder:
@@ -207,6 +206,10 @@ func (r *room) negotiate(p *peer) {
 	if p.lost {
 		return
 	}
+	if p.foreign {
+		r.arrange(p)
+		return
+	}
 	wanted := r.wanted(p)
 	p.withdraw(wanted)
 	if p.offered != nil {
@@ -232,29 +235,12 @@ func (r *room) negotiate(p *peer) {
 	if !changed {
 		return
 	}
-	for _, l := range p.lanes {
-		r.attend(p, l)
-	}
 	offer, err := p.offer(r.plane.addresses(), r.plane.now())
 	if err != nil {
 		r.lose(p, "offer tracks", err)
 		return
 	}
 	r.plane.events.tell(Event{Kind: Subscribe, Room: r.id, Seat: p.seat, Subscribe: &offer})
-}
-
-// attend starts the goroutine that reads the reports about a new lane.
-func (r *room) attend(p *peer, l *lane) {
-	if l.attended {
-		return
-	}
-	l.attended = true
-	r.goes(p.out, func() {
-		l.sender.attend(func(b []byte) (int, error) {
-			n, _, err := l.library.Read(b)
-			return n, err
-		}, r.plane.now)
-	})
 }
 
 // goes runs f in a goroutine of the connection. If it panics, the room ends.
@@ -279,9 +265,14 @@ func (r *room) post(c *connection, o order) {
 }
 
 func (r *room) open(p *peer, way direction) (*connection, error) {
-	return newConnection(r.plane.engine, r.id, way, func(c *connection) {
-		r.post(c, changedOrder{seat: p.seat, conn: c})
-	})
+	c, err := newConnection(r.plane.engine, way, r.plane.engine.profiles(r.id, p.foreign))
+	if err != nil {
+		return nil, err
+	}
+	c.changed = func() { r.post(c, changedOrder{seat: p.seat, conn: c}) }
+	c.goes = func(f func()) { r.goes(c, f) }
+	c.broken = func(cause any, stack []byte) { r.post(c, failedOrder{cause, stack}) }
+	return c, nil
 }
 
 // subscribed takes a seat's answer.
@@ -298,8 +289,10 @@ func (r *room) subscribed(o answerOrder) error {
 	if err := p.answered(o.sdp); err != nil {
 		return err
 	}
-	r.plane.engine.ask(p.out)
-	p.flow(r.wanted(p))
+	if err := p.flow(r.wanted(p)); err != nil {
+		r.lose(p, "begin flow", err)
+		return ErrNoSeat
+	}
 	if p.stale {
 		r.negotiate(p)
 	}
@@ -320,10 +313,12 @@ func (r *room) changed(o changedOrder) {
 		}
 		if o.conn == p.out && !p.receiving {
 			p.receiving = true
-			p.flow(r.wanted(p))
+			if err := p.flow(r.wanted(p)); err != nil {
+				r.lose(p, "begin flow", err)
+			}
 		}
 	case failed:
-		if o.conn.handshakeFailed() {
+		if o.conn.refused.Load() {
 			r.plane.engine.relax(r.id)
 		}
 		r.lose(p, "connection failed", nil)
@@ -372,14 +367,7 @@ func (r *room) close(p *peer, done chan<- error) {
 				continue
 			}
 			both.Go(func() {
-				errs[i] = c.close(func() {
-					if c != p.out {
-						return
-					}
-					for _, l := range p.lanes {
-						_ = l.library.Stop() // those of lanes at rest the library has forgotten
-					}
-				})
+				errs[i] = c.close()
 			})
 		}
 		both.Wait()

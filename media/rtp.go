@@ -56,10 +56,18 @@ func parseRTP(b []byte) (rtpView, bool) {
 	return v, true
 }
 
-// level finds the audio level in one-byte extensions (RFC 8285, section 4.2; RFC 6464), noLevel when it is not there.
+// level finds the audio level (RFC 6464), noLevel when it is not there.
 func (v rtpView) level(id uint8) uint8 {
-	if v.profile != 0xBEDE {
-		return noLevel
+	if b := v.extension(id); len(b) > 0 {
+		return b[0]
+	}
+	return noLevel
+}
+
+// extension finds an element among one-byte extensions (RFC 8285, section 4.2), nil when it is not there.
+func (v rtpView) extension(id uint8) []byte {
+	if v.profile != 0xBEDE || id == 0 {
+		return nil
 	}
 	for b := v.extensions; len(b) > 1; {
 		if b[0] == 0 {
@@ -68,12 +76,23 @@ func (v rtpView) level(id uint8) uint8 {
 		}
 		size := int(b[0]&0x0F) + 1
 		if b[0]>>4 == 15 || len(b) < 1+size {
-			return noLevel
+			return nil
 		}
 		if b[0]>>4 == id {
-			return b[1]
+			return b[1 : 1+size]
 		}
 		b = b[1+size:]
 	}
-	return noLevel
+	return nil
+}
+
+// unwrap makes of a repetition the packet that it repeats (RFC 4588, section 4). Padding alone, which probes the way, is
+// none.
+func (v *rtpView) unwrap(of *incoming) bool {
+	if len(v.payload) < 2 || of.track == nil {
+		return false
+	}
+	v.seq, v.stream, v.payloadType = binary.BigEndian.Uint16(v.payload), of.stream, of.track.format.payload
+	v.payload = v.payload[2:]
+	return true
 }

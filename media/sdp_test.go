@@ -195,7 +195,7 @@ func TestHostileOffersAreRefused(t *testing.T) {
 	} {
 		d, err := readDescription(text, maxSections)
 		if err == nil {
-			_, _, err = (&peer{}).choose(d, bothSources())
+			_, err = (&peer{}).choose(d, bothSources())
 		}
 		if !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", name, err)
@@ -226,7 +226,7 @@ func TestSourcesMustFit(t *testing.T) {
 		"an empty name":     {map[string]Source{"0": Microphone, "1": ""}, false},
 		"names by position": {map[string]Source{"audio": Microphone, "video": Camera}, false},
 	} {
-		if _, _, err := (&peer{}).choose(d, c.sources); (err == nil) != c.ok {
+		if _, err := (&peer{}).choose(d, c.sources); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -245,22 +245,15 @@ func TestNothingHostileGetsThrough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	choices, known, err := (&peer{}).choose(d, bothSources())
+	choices, err := (&peer{}).choose(d, bothSources())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{
-		"to the library": inward(d, choices, known).write(),
-		"to the browser": outward(d, choices, nil).write(),
-	} {
-		for _, word := range []string{"candidate", "10.", "192.168", "169.254", "local", "simulcast", "rid", "crypto", "sctp", "evil", "imageattr", "remb", "red", "G722"} {
-			if strings.Contains(text, word) {
-				t.Errorf("%s: %q got through:\n%s", name, word, text)
-			}
+	text := outward(d, choices, nil).write()
+	for _, word := range []string{"candidate", "10.", "192.168", "169.254", "local", "simulcast", "rid", "crypto", "sctp", "evil", "imageattr", "remb", "red", "G722"} {
+		if strings.Contains(text, word) {
+			t.Errorf("%q got through:\n%s", word, text)
 		}
-	}
-	if strings.Contains(inward(d, choices, known).write(), "ice-lite") {
-		t.Error("ice-lite got to the library")
 	}
 }
 
@@ -279,7 +272,7 @@ func TestAnswerHasOneCodec(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		choices, _, err := (&peer{}).choose(d, bothSources())
+		choices, err := (&peer{}).choose(d, bothSources())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -296,12 +289,11 @@ func TestLaterOffersKeepTheirSections(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &peer{tracks: map[string]*track{}}
-	choices, known, err := p.choose(d, bothSources())
+	choices, err := p.choose(d, bothSources())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.known = known
-	p.settle(choices)
+	p.settle(choices, func() uint64 { return 1 })
 	for name, c := range map[string]struct {
 		text    string
 		sources map[string]Source
@@ -319,7 +311,7 @@ func TestLaterOffersKeepTheirSections(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if _, _, err := p.choose(d, c.sources); (err == nil) != c.ok {
+		if _, err := p.choose(d, c.sources); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -362,7 +354,7 @@ func TestCandidates(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := description{ufrag: "abcd", password: strings.Repeat("x", 22), fingerprint: "sha-256 " + strings.Repeat("00:", 31) + "00", setup: "actpass",
-			candidates: []string{line}, sections: []section{{kind: "audio", mid: "0", direction: "sendonly", formats: ownFormats("audio")}}}
+			candidates: []string{line}, sections: []section{{kind: "audio", mid: "0", direction: "sendonly", formats: []format{{codec: opus, payload: 111}}}}}
 		if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: d.write()}); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
@@ -402,15 +394,11 @@ func FuzzDescription(f *testing.F) {
 	})
 }
 
-// FuzzOffer: whatever we take of a browser's offer, the library takes too, or refuses; it never falls over it.
+// FuzzOffer: whatever we take of a browser's offer we can answer, section by section, in a text that can be read again.
 func FuzzOffer(f *testing.F) {
 	f.Add(offerText())
 	f.Add(replaced(f, "m=audio 9", "m=audio 0", "BUNDLE 0 1", "BUNDLE 1"))
 	f.Add(replaced(f, "a=sendonly", "a=inactive"))
-	engine, err := newEngine(quietConfig())
-	if err != nil {
-		f.Fatal(err)
-	}
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := readDescription(text, maxSections)
 		if err != nil {
@@ -423,28 +411,24 @@ func FuzzOffer(f *testing.F) {
 				sources[s.mid] = Microphone
 			}
 		}
-		choices, known, err := (&peer{}).choose(d, sources)
+		p := &peer{}
+		choices, err := p.choose(d, sources)
 		if err != nil {
 			return
 		}
-		pc, err := engine.open("room", publishing, &guard{})
-		if err != nil {
-			t.Fatal(err)
+		p.settle(choices, func() uint64 { return 1 })
+		own := description{ufrag: "abcd", password: strings.Repeat("x", 22), fingerprint: d.fingerprint, setup: "active"}
+		answer := outward(own, choices, nil).write()
+		again, err := readDescription(answer, maxSections)
+		if err != nil || len(again.sections) != len(d.sections) {
+			t.Fatalf("error %v\n%s", err, answer)
 		}
-		defer pc.Close()
-		if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: inward(d, choices, known).write()}); err != nil {
-			t.Fatalf("%v\n%s", err, inward(d, choices, known).write())
-		}
-		answer, err := pc.CreateAnswer(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		own, err := readDescription(answer.SDP, maxLanes)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, answer.SDP)
-		}
-		if len(own.sections) != len(d.sections) {
-			t.Fatalf("%d sections became %d", len(d.sections), len(own.sections))
+		streams := map[uint32]bool{}
+		for _, s := range p.streams(choices, nil) {
+			if streams[s.stream] {
+				t.Fatalf("stream %d twice", s.stream)
+			}
+			streams[s.stream] = true
 		}
 	})
 }

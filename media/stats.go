@@ -35,6 +35,7 @@ type SeatStats struct {
 	Connected  bool            `json:"connected"`  // publishing
 	Subscribed bool            `json:"subscribed"` // the receiving connection is up
 	Strangers  uint64          `json:"strangers"`  // packets of streams that no description named
+	Forged     uint64          `json:"forged"`     // packets that could not be authenticated, or were replayed
 	Published  []TrackStats    `json:"published"`
 	Received   []ReceivedStats `json:"received"`
 }
@@ -95,7 +96,7 @@ func (r *room) stats() RoomStats {
 		p := r.peers[id]
 		s := SeatStats{ID: id, Connected: p.published, Subscribed: p.receiving, Published: []TrackStats{}, Received: []ReceivedStats{}}
 		if p.in != nil {
-			s.Strangers = p.in.guard.strangers.Load()
+			s.Strangers, s.Forged = p.in.inbound.strangers.Load(), p.in.inbound.forged.Load()
 		}
 		for _, section := range p.settled {
 			if t := p.tracks[section.mid]; t != nil {

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
-
-	"github.com/pion/webrtc/v3"
 )
 
 // answerWithin is how long a browser may take to answer an offer before its seat counts as lost.
@@ -17,17 +16,25 @@ const answerWithin = 10 * time.Second
 // tracks at once, and one more for each that was replaced between two answers.
 const maxLanes = 64
 
-// lane is one m-line of a subscribing connection. It carries one track after another, under the same stream number.
+// lane is one m-line of a receiving connection. It carries one track after another, under the same stream number.
 type lane struct {
-	kind        string
-	mid         string
-	transceiver *webrtc.RTPTransceiver
-	library     *webrtc.RTPSender
-	sender      *sender
-	track       *track // shown now; nil: the lane rests
-	codec       codec  // of the track, or of the last one
-	attended    bool   // its reports are being read
-	free        bool   // its rest has been agreed, so it may carry something else
+	kind    string
+	mid     string
+	sender  *sender
+	track   *track  // shown now; nil: the lane rests
+	codec   codec   // of the track, or of the last one
+	free    bool    // its rest has been agreed, so it may carry something else
+	offered section // by a viewer who offers by himself: the codecs and numbers that he takes
+}
+
+// label names a lane's media stream. Sound and camera belong together and are played in step; a screen has no sound of its
+// own.
+func (l *lane) label() string {
+	stream := string(l.track.seat)
+	if l.track.source == Screen {
+		stream += "-screen"
+	}
+	return stream + " " + stream + "-" + string(l.track.source)
 }
 
 // assign gives every wanted track a lane, and rests the lanes whose track is not wanted any more. It reports whether
@@ -36,9 +43,7 @@ func (p *peer) assign(wanted []*track) (bool, error) {
 	changed := false
 	for _, l := range p.lanes {
 		if l.track != nil && !slices.Contains(wanted, l.track) {
-			if err := l.rest(); err != nil {
-				return changed, err
-			}
+			l.rest()
 			changed = true
 		}
 	}
@@ -55,7 +60,7 @@ func (p *peer) assign(wanted []*track) (bool, error) {
 }
 
 // place puts a track on a free lane, or on a new one. A lane that was vacated in this round is not free yet: browsers
-// and the library alike confuse a track that ends with one that begins on the same m-line at once.
+// confuse a track that ends with one that begins on the same m-line at once.
 func (p *peer) place(t *track) error {
 	kind := t.codec.spec().kind
 	for _, l := range p.lanes {
@@ -63,25 +68,38 @@ func (p *peer) place(t *track) error {
 			continue
 		}
 		l.sender.show(t)
-		if err := l.transceiver.SetSender(l.library, l.sender); err != nil {
-			return fmt.Errorf("reuse m-line: %w", err)
-		}
 		l.track, l.codec, l.free = t, t.codec, false
 		return nil
 	}
 	if len(p.lanes) == maxLanes {
 		return errors.New("add m-line: too many tracks")
 	}
-	l := &lane{kind: kind, track: t, codec: t.codec, sender: newSender(p.out, kind, uint16(rand.Uint32()), rand.Uint32())}
+	l := &lane{kind: kind, mid: strconv.Itoa(len(p.lanes)), track: t, codec: t.codec, sender: p.newSender(kind)}
 	l.sender.show(t)
-	var err error
-	l.transceiver, err = p.out.pc.AddTransceiverFromTrack(l.sender, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
-	if err != nil {
-		return fmt.Errorf("add m-line: %w", err)
-	}
-	l.library = l.transceiver.Sender()
 	p.lanes = append(p.lanes, l)
 	return nil
+}
+
+// newSender makes the sender of a new lane, with stream numbers that nobody else has on this connection.
+func (p *peer) newSender(kind string) *sender {
+	taken := map[uint32]bool{0: true} // 0 is what Chromium probes on
+	for _, l := range p.lanes {
+		taken[l.sender.stream], taken[l.sender.repair] = true, true
+	}
+	number := func() uint32 {
+		for {
+			if n := rand.Uint32(); !taken[n] {
+				taken[n] = true
+				return n
+			}
+		}
+	}
+	stream, repair := number(), uint32(0)
+	if kind == "video" {
+		repair = number()
+	}
+	// RFC 3711, section 3.3.1: beginning in the lower half, the loss of the first packets cannot hide a rollover.
+	return newSender(p.out, stream, repair, uint16(rand.Uint32())&0x7FFF, rand.Uint32())
 }
 
 // withdraw stops the flow of tracks that are not wanted any more, at once. The m-lines follow when they can.
@@ -89,48 +107,40 @@ func (p *peer) withdraw(wanted []*track) {
 	for _, l := range p.lanes {
 		if l.track != nil && !slices.Contains(wanted, l.track) {
 			l.track.detach(l.sender)
-			l.sender.settle(false, false)
+			l.sender.settle(agreement{})
 		}
 	}
 }
 
 // rest takes the track off. The m-line goes inactive with the next offer and is free after its answer.
-func (l *lane) rest() error {
+func (l *lane) rest() {
 	l.track.detach(l.sender)
 	l.sender.show(nil)
 	l.track, l.free = nil, false
-	if err := l.transceiver.SetSender(l.library, nil); err != nil {
-		return fmt.Errorf("rest m-line: %w", err)
-	}
-	return nil
 }
 
-// offer makes the next offer of the subscribing connection from its lanes.
+// offer makes the next offer of the receiving connection from its lanes.
 func (p *peer) offer(addresses Addresses, now time.Time) (SubscribeOffer, error) {
-	made, err := p.out.pc.CreateOffer(nil)
-	if err != nil {
-		return SubscribeOffer{}, fmt.Errorf("make offer: %w", err)
-	}
-	own, err := p.out.local(made)
+	own, err := p.out.own("actpass")
 	if err != nil {
 		return SubscribeOffer{}, err
 	}
-	own.lite, own.candidates, own.sections = true, addresses.udpCandidates(), nil
+	own.candidates = addresses.udpCandidates()
 	p.revision++
 	own.version = p.revision
 	out := SubscribeOffer{Revision: p.revision, Late: addresses.tcpCandidates(), Tracks: []Track{}}
 	for _, l := range p.lanes {
-		l.mid = l.transceiver.Mid()
 		spec := l.codec.spec()
-		s := section{kind: l.kind, mid: l.mid, direction: "inactive", formats: []format{{codec: l.codec, payload: spec.payload}}}
+		s := section{
+			kind: l.kind, mid: l.mid, direction: "inactive", transport: transportID,
+			formats: []format{{codec: l.codec, payload: spec.payload, repair: spec.repair}},
+		}
 		if l.kind == "audio" {
 			s.levels = levelID
 		}
 		if l.track != nil {
-			s.direction = "sendonly"
-			s.stream = uint32(l.library.GetParameters().Encodings[0].SSRC)
-			label := l.sender.StreamID()
-			s.label = label + " " + label + "-" + string(l.track.source)
+			s.direction, s.label = "sendonly", l.label()
+			s.stream, s.repair = l.sender.stream, l.sender.repair
 			out.Tracks = append(out.Tracks, Track{Mid: l.mid, Seat: l.track.seat, Source: l.track.source})
 		}
 		own.sections = append(own.sections, s)
@@ -152,30 +162,31 @@ func (p *peer) answered(text string) error {
 	if len(d.sections) != len(p.offered) {
 		return refuse("an answer has other sections than the offer")
 	}
-	told := description{ufrag: d.ufrag, password: d.password, fingerprint: d.fingerprint, setup: d.setup}
-	agreed := make([]bool, len(d.sections))
+	agreed := make([]agreement, len(d.sections))
 	for i, s := range d.sections {
 		want := p.offered[i]
 		if s.kind != want.kind || (s.mid != want.mid && !s.rejected) {
 			return refuse("an answer has other sections than the offer")
 		}
-		f, ok := s.format(want.formats[0].codec)
-		agreed[i] = ok && f.payload == want.formats[0].payload && s.receives() && want.direction == "sendonly"
-		// The library is told that everything was agreed, with every codec; see ownFormats. Whether a lane may flow
-		// is ours to know.
-		direction := "inactive"
-		if want.direction == "sendonly" {
-			direction = "recvonly"
+		if f, ok := s.format(want.formats[0].codec); ok && f.payload == want.formats[0].payload && s.receives() && want.direction == "sendonly" {
+			agreed[i] = agreement{payload: f.payload}
+			if f.repair == want.formats[0].repair {
+				agreed[i].repair = f.repair
+			}
+			if s.levels == want.levels {
+				agreed[i].levels = s.levels
+			}
+			if s.transport == want.transport {
+				agreed[i].transport = s.transport
+			}
 		}
-		told.sections = append(told.sections, section{kind: want.kind, mid: want.mid, direction: direction, formats: ownFormats(want.kind)})
 	}
-	if err := p.out.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: told.write()}); err != nil {
+	if err := p.out.meet(d, d.setup == "passive"); err != nil {
 		return fmt.Errorf("take answer: %w", err)
 	}
-	p.out.theirUfrag, p.out.theirPassword = d.ufrag, d.password
 	for i, l := range p.lanes[:len(d.sections)] {
 		if l.track != nil && p.offered[i].direction == "sendonly" {
-			l.sender.settle(agreed[i], d.sections[i].levels == levelID)
+			l.sender.settle(agreed[i])
 		} else if l.track == nil {
 			l.free = true
 		}
@@ -185,14 +196,47 @@ func (p *peer) answered(text string) error {
 }
 
 // flow starts what has been agreed, once the connection is up.
-func (p *peer) flow(wanted []*track) {
+func (p *peer) flow(wanted []*track) error {
+	if !p.receiving {
+		return nil
+	}
+	senders := make([]*sender, 0, len(p.lanes))
 	for _, l := range p.lanes {
-		if !p.receiving || l.track == nil || !slices.Contains(wanted, l.track) || !l.sender.ready() {
+		senders = append(senders, l.sender)
+	}
+	p.out.inbound.senders.Store(&senders)
+	for _, l := range p.lanes {
+		if l.track == nil || !slices.Contains(wanted, l.track) || !l.sender.ready() {
 			continue
+		}
+		if err := l.bind(p.out); err != nil {
+			return err
 		}
 		if !slices.Contains(l.track.listeners(), l.sender) {
 			l.track.attach(l.sender)
 			l.track.wantKey()
 		}
 	}
+	return nil
+}
+
+// bind gives a lane's sender its exits, if it has none yet.
+func (l *lane) bind(c *connection) error {
+	if l.sender.bound() {
+		return nil
+	}
+	out, err := c.line()
+	if err != nil {
+		return err
+	}
+	if l.kind != "video" {
+		l.sender.bind(out, nil)
+		return nil
+	}
+	again, err := c.line()
+	if err != nil {
+		return err
+	}
+	l.sender.bind(out, again)
+	return nil
 }

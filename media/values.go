@@ -15,10 +15,14 @@ type (
 //
 // Reached is the host:port under which the browser reached the box: there its relay is found too, whatever lies
 // between. Empty: any of the box's addresses.
+//
+// Foreign is an encoder or a viewer that is no page of ours. It is offered nothing: what it receives it asks for by View.
+// It may use the older SRTP profile beside AES-GCM, since Debian's GStreamer has no other.
 type Seat struct {
 	ID      SeatID `json:"id"`
 	Room    RoomID `json:"room"`
 	Reached string `json:"reached,omitempty"`
+	Foreign bool   `json:"foreign,omitempty"`
 }
 
 // Access is what a browser needs to reach the box: relay credentials bound to this seat.

@@ -58,15 +58,27 @@ func (c *conn) find(key netip.AddrPort) *remote {
 // push queues a packet, or refuses it by the queue's drop rule.
 func (c *conn) push(p *packet, k kind) bool {
 	c.mu.Lock()
+	queued := c.pushLocked(p, k)
+	c.mu.Unlock()
+	c.some.Signal()
+	return queued
+}
+
+func (c *conn) pushLocked(p *packet, k kind) bool {
 	if c.closed || c.length == queueSize || k == mediaPacket && c.length >= queueMedia {
-		c.mu.Unlock()
 		return false
 	}
 	c.ring[(c.head+c.length)%queueSize] = p
 	c.length++
-	c.mu.Unlock()
-	c.some.Signal()
 	return true
+}
+
+// Waiting tells how many packets are in the queue: a reader that finds none has taken all that came at one go, and sends
+// what it has made of them.
+func (c *conn) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.length
 }
 
 // ReadFrom gives the next packet. It ends with io.EOF.

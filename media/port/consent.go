@@ -39,16 +39,14 @@ func (m *Mux) Consent(ufrag, remoteUfrag, remotePassword string) {
 	}
 }
 
-// allowed tells whether a packet may leave for this address now, and checks the address when it is time to.
-func (r *remote) allowed(b []byte) bool {
+// allowedAt tells whether a packet may leave for this address now, and checks the address when it is time to.
+func (r *remote) allowedAt(b []byte, now time.Duration) bool {
 	if !r.owned.Load() {
 		return false
 	}
 	if r.virtual != nil {
 		return true // at the end of a TCP connection there is somebody who asked for it
 	}
-	m := r.conn.mux
-	now := m.clock()
 	last := time.Duration(r.consent.Load())
 	fresh := last != 0 && now-last <= consentTime
 	if theirs := r.conn.peer.theirs.Load(); theirs != nil {
@@ -56,7 +54,7 @@ func (r *remote) allowed(b []byte) bool {
 		if fresh {
 			pause = consentAgain
 		}
-		r.ask(theirs, r.route.Load(), pause)
+		r.ask(theirs, r.route.Load(), pause, now)
 		if last == 0 && classify(b) != mediaPacket {
 			return r.credit.Add(int64(len(b))) <= firstCredit
 		}
@@ -75,7 +73,7 @@ func (r *remote) renew(p *path) {
 		if r.consent.Load() == 0 {
 			pause = consentFirst
 		}
-		r.ask(theirs, p, pause)
+		r.ask(theirs, p, pause, r.conn.mux.clock())
 		return
 	}
 	r.grant()
@@ -84,8 +82,8 @@ func (r *remote) renew(p *path) {
 func (r *remote) grant() { r.consent.Store(int64(max(r.conn.mux.clock(), 1))) }
 
 // ask sends a check of our own, if the last one is older than pause.
-func (r *remote) ask(theirs *credentials, p *path, pause time.Duration) {
-	now := max(r.conn.mux.clock(), 1)
+func (r *remote) ask(theirs *credentials, p *path, pause, now time.Duration) {
+	now = max(now, 1)
 	last := r.asking.Load()
 	if p == nil || last != 0 && now-time.Duration(last) < pause || !r.asking.CompareAndSwap(last, int64(now)) {
 		return

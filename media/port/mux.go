@@ -28,15 +28,19 @@ type MuxConfig struct {
 
 // Mux shares one UDP port among ICE-lite agents. It has the methods of pion/ice's UDPMux.
 type Mux struct {
-	log     *slog.Logger
-	sockets []*socket
-	has4    bool // some socket takes IPv4
-	has6    bool // some socket takes IPv6
-	port    uint16
-	pool    sync.Pool // *packet
-	count   counters
-	clock   func() time.Duration // monotonic
-	wg      sync.WaitGroup       // readers and streams
+	log      *slog.Logger
+	sockets  []*socket
+	has4     bool // some socket takes IPv4
+	has6     bool // some socket takes IPv6
+	port     uint16
+	pool     sync.Pool     // *packet
+	outboxes sync.Pool     // *outbox
+	batches  atomic.Uint32 // made so far
+	count    counters
+	clock    func() time.Duration // monotonic
+	wg       sync.WaitGroup       // readers and streams
+
+	moves atomic.Uint64 // changes of owners
 
 	mu      sync.RWMutex
 	closed  bool                       // guarded by mu
@@ -51,6 +55,7 @@ type Mux struct {
 type peer struct {
 	v4, v6 *conn // guarded by the mux's mu
 	theirs atomic.Pointer[credentials]
+	outlet Outlet
 }
 
 // packet is one datagram on its way from a reader to a queue's taker.
@@ -82,8 +87,9 @@ func newMux(c MuxConfig, clock func() time.Duration) (*Mux, error) {
 		streams: make(map[net.Conn]time.Duration),
 	}
 	m.pool.New = func() any { return new(packet) }
+	m.outboxes.New = func() any { return newOutbox(m) }
 	for _, u := range c.Conns {
-		s, err := newSocket(u)
+		s, err := newSocket(u, &m.count)
 		if err != nil {
 			return nil, fmt.Errorf("new mux: %w", err)
 		}
@@ -94,6 +100,13 @@ func newMux(c MuxConfig, clock func() time.Duration) (*Mux, error) {
 		m.has4 = m.has4 || s.takes4
 		m.has6 = m.has6 || s.takes6
 		m.sockets = append(m.sockets, s)
+	}
+	for _, s := range m.sockets {
+		for _, other := range m.sockets {
+			if other.local == s.local {
+				s.same = append(s.same, other)
+			}
+		}
 	}
 	for _, s := range m.sockets {
 		m.wg.Go(func() { m.read(s) })
@@ -115,6 +128,7 @@ func (m *Mux) Close() error {
 	}
 	clear(m.peers)
 	clear(m.owners)
+	m.moves.Add(1)
 	for c := range m.streams {
 		_ = c.Close()
 	}
@@ -203,11 +217,23 @@ func (m *Mux) disownLocked(c *conn) {
 		return
 	}
 	for _, r := range c.remotes() {
-		if m.owners[r.key] == r {
-			delete(m.owners, r.key)
-		}
+		m.freeLocked(r)
 	}
 	c.known.Store(nil)
+}
+
+// giveLocked makes r the owner of its address.
+func (m *Mux) giveLocked(r *remote) {
+	m.owners[r.key] = r
+	m.moves.Add(1)
+}
+
+// freeLocked takes its address from r, if it has it.
+func (m *Mux) freeLocked(r *remote) {
+	if m.owners[r.key] == r {
+		delete(m.owners, r.key)
+		m.moves.Add(1)
+	}
 }
 
 // GetListenAddresses gives one address for each family that the port takes, so that an agent has exactly one queue and

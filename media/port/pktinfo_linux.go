@@ -19,19 +19,16 @@ const (
 
 // prepare asks for the destination address of every datagram (ip(7) IP_PKTINFO, ipv6(7) IPV6_RECVPKTINFO).
 func (s *socket) prepare() error {
-	raw, err := s.udp.SyscallConn()
-	if err != nil {
-		return err
-	}
 	var inner error
-	err = raw.Control(func(fd uintptr) {
+	err := s.raw.Control(func(fd uintptr) {
+		s.probe(int(fd))
 		domain, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, soDomain)
 		if err != nil {
 			inner = os.NewSyscallError("getsockopt", err)
 			return
 		}
 		if domain == syscall.AF_INET {
-			s.takes4 = true
+			s.takes4, s.able.inet4 = true, true
 			inner = os.NewSyscallError("setsockopt", syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, syscall.IP_PKTINFO, 1))
 			return
 		}

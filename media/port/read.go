@@ -3,51 +3,27 @@ package port
 import (
 	"errors"
 	"net"
-	"net/netip"
-	"time"
 )
 
 // read takes datagrams from one socket until it is closed.
 func (m *Mux) read(s *socket) {
-	var oob [128]byte
-	p := m.take()
+	in := newInbox(m, s)
+	defer in.release()
 	for failures := 0; ; {
-		n, from, local, err := s.receive(p.buf[:], oob[:])
-		switch {
+		switch err := in.receive(); {
 		case errors.Is(err, net.ErrClosed):
-			m.release(p)
 			return
 		case err != nil:
-			// A socket's pending error (an ICMP message) is told once; a lasting one must not spin.
-			m.count.failed.Add(1)
-			if failures++; failures > 100 {
-				m.log.Error("udp socket fails", "errors", failures)
-				failures = 0
-				time.Sleep(100 * time.Millisecond)
-			}
-			continue
-		case n >= packetSize:
-			m.count.malformed.Add(1)
+			failures = in.pause(failures)
 			continue
 		}
 		failures = 0
-		p.n = n
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if reserved(from.Addr()) {
-			m.count.forged.Add(1)
-			continue
-		}
-		src := source{
-			key:    netip.AddrPortFrom(from.Addr().WithZone(""), from.Port()),
-			socket: s, from: from, local: local,
-		}
-		if m.arrive(p, &src) {
-			p = m.take()
-		}
+		in.arrive()
+		in.refill()
 	}
 }
 
-// arrive decides where a packet goes. True: it is in a queue and belongs to its taker.
+// arrive takes one packet, not from a socket. True: it is in a queue and belongs to its taker.
 func (m *Mux) arrive(p *packet, s *source) bool {
 	b := p.buf[:p.n]
 	k := classify(b)
@@ -58,30 +34,7 @@ func (m *Mux) arrive(p *packet, s *source) bool {
 	m.mu.RLock()
 	r := m.owners[s.key]
 	m.mu.RUnlock()
-	if k == stunPacket {
-		msg, err := parseSTUN(b)
-		if err != nil || msg.method != methodBinding {
-			m.count.malformed.Add(1)
-			return false
-		}
-		if msg.class == classRequest {
-			ufrag := msg.ufrag()
-			if !msg.integrity || len(ufrag) == 0 {
-				m.count.strangers.Add(1)
-				return false
-			}
-			if r == nil || r.conn.ufrag != string(ufrag) {
-				if r = m.admit(ufrag, s); r == nil {
-					return false
-				}
-			}
-			r.asked(b, s, msg.useCandidate)
-		} else if r != nil && r.heard(b, &msg) {
-			return false // an answer to our own check
-		}
-	}
-	if r == nil {
-		m.count.strangers.Add(1)
+	if r = m.judge(b, k, r, s); r == nil {
 		return false
 	}
 	p.from = r.addr
@@ -91,4 +44,34 @@ func (m *Mux) arrive(p *packet, s *source) bool {
 	}
 	m.count.received.Add(1)
 	return true
+}
+
+// judge decides where a packet goes, given the owner of the address that it came from. Nil: nowhere, and it is counted.
+func (m *Mux) judge(b []byte, k kind, r *remote, s *source) *remote {
+	if k == stunPacket {
+		msg, err := parseSTUN(b)
+		if err != nil || msg.method != methodBinding {
+			m.count.malformed.Add(1)
+			return nil
+		}
+		if msg.class == classRequest {
+			ufrag := msg.ufrag()
+			if !msg.integrity || len(ufrag) == 0 {
+				m.count.strangers.Add(1)
+				return nil
+			}
+			if r == nil || r.conn.ufrag != string(ufrag) {
+				if r = m.admit(ufrag, s); r == nil {
+					return nil
+				}
+			}
+			r.asked(b, s, msg.useCandidate)
+		} else if r != nil && r.heard(b, &msg) {
+			return nil // an answer to our own check
+		}
+	}
+	if r == nil {
+		m.count.strangers.Add(1)
+	}
+	return r
 }

@@ -12,14 +12,19 @@ import (
 )
 
 // path is how packets reach a remote: the socket its packets came to, and the control message that makes replies leave
-// from the address they came to; for a virtual one that address alone. Immutable.
+// from the address they came to; for a virtual one that address alone. Immutable but for single.
 type path struct {
 	socket *socket
 	to     netip.AddrPort // with zone
+	name   sockaddr       // the same for system calls
 	oob    [oobSize]byte
 	oobLen int
 	at     netip.AddrPort
+	single atomic.Bool // the kernel refused a message of several packets, mostly for the path's MTU
 }
+
+// segments tells whether several packets may leave as one message.
+func (p *path) segments() bool { return !p.single.Load() && p.socket.segments() }
 
 // remote is an address as seen by one conn. An address known to several conns has a remote in each; at most one of them
 // owns it.
@@ -31,6 +36,7 @@ type remote struct {
 	route   atomic.Pointer[path]
 	consent atomic.Int64 // mux.clock when it last allowed us to send to it; 0 never
 	owned   atomic.Bool  // a check of it was answered
+	gone    atomic.Bool  // conn does not know it any more
 	asking  atomic.Int64 // mux.clock of our own last check
 	credit  atomic.Int64 // bytes of DTLS sent before it first allowed us to send
 
@@ -63,6 +69,7 @@ func (s *source) newPath() *path {
 		return &path{at: s.at}
 	}
 	p := &path{socket: s.socket, to: s.from}
+	s.socket.putName(&p.name, s.from)
 	p.oobLen = s.socket.putLocal(p.oob[:], s.local)
 	return p
 }
@@ -121,7 +128,7 @@ func (r *remote) write(b []byte) {
 			return
 		}
 	}
-	if !r.allowed(b) {
+	if !r.allowedAt(b, m.clock()) {
 		m.count.unasked.Add(1)
 		return
 	}
@@ -143,6 +150,7 @@ func (r *remote) respond(b []byte) {
 		}
 		m.own(r)
 		r.owned.Store(true)
+		r.conn.peer.outlet.answered(r, nominate)
 		r.renew(p)
 	}
 	r.send(b, p)
@@ -178,7 +186,7 @@ func (m *Mux) own(r *remote) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r.conn.find(r.key) == r && (r.virtual == nil || m.virtual[r.key] == r.virtual) { // not removed meanwhile
-		m.owners[r.key] = r
+		m.giveLocked(r)
 	}
 }
 
@@ -226,9 +234,8 @@ func (m *Mux) makeRoomLocked(all []*remote) []*remote {
 	now := m.clock()
 	for i, r := range all {
 		if c := r.consent.Load(); c == 0 || now-time.Duration(c) > consentTime {
-			if m.owners[r.key] == r {
-				delete(m.owners, r.key)
-			}
+			m.freeLocked(r)
+			r.gone.Store(true)
 			return append(append(make([]*remote, 0, len(all)), all[:i]...), all[i+1:]...)
 		}
 	}
@@ -359,6 +366,7 @@ func (r *Remote) Close() {
 	defer m.mu.Unlock()
 	delete(m.virtual, r.key)
 	delete(m.owners, r.key)
+	m.moves.Add(1)
 	for _, p := range m.peers {
 		for _, c := range []*conn{p.v4, p.v6} {
 			if c != nil {
@@ -372,6 +380,7 @@ func (c *conn) forgetLocked(key netip.AddrPort) {
 	all := c.remotes()
 	for i, r := range all {
 		if r.key == key {
+			r.gone.Store(true)
 			kept := append(append(make([]*remote, 0, len(all)), all[:i]...), all[i+1:]...)
 			c.known.Store(&kept)
 			return

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 )
 
 // localAddr is the address and interface that a datagram came to.
@@ -12,21 +13,32 @@ type localAddr struct {
 	index uint32     // interface, for IPv6 link-local replies
 }
 
-// socket is one UDP socket. Batched reading and segmented writing will have their place here.
+// socket is one UDP socket. The mux owns it; its batched calls are in batch_linux.go and inbox_linux.go.
 type socket struct {
 	udp    *net.UDPConn
+	raw    syscall.RawConn
+	count  *counters
 	local  netip.AddrPort
 	takes4 bool
 	takes6 bool
+	same   []*socket // those of the same address, this one among them, for batches to share
+	able   able      // what the kernel does for this socket
 }
 
-func newSocket(u *net.UDPConn) (*socket, error) {
+// sender is the socket that packets for one of the same address leave by.
+func (s *socket) sender(turn int) *socket { return s.same[turn%len(s.same)] }
+
+func newSocket(u *net.UDPConn, count *counters) (*socket, error) {
 	a, ok := u.LocalAddr().(*net.UDPAddr)
 	if !ok {
 		return nil, fmt.Errorf("socket: no UDP address")
 	}
 	ap := a.AddrPort()
-	s := &socket{udp: u, local: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	s := &socket{udp: u, raw: raw, count: count, local: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
@@ -36,15 +48,8 @@ func newSocket(u *net.UDPConn) (*socket, error) {
 	return s, nil
 }
 
-func (s *socket) receive(b, oob []byte) (int, netip.AddrPort, localAddr, error) {
-	n, oobn, _, from, err := s.udp.ReadMsgUDPAddrPort(b, oob)
-	if err != nil {
-		return 0, from, localAddr{}, err
-	}
-	return n, from, parseLocal(oob[:oobn]), nil
-}
-
 func (s *socket) send(b []byte, p *path) error {
+	s.count.callsOut.Add(1)
 	_, _, err := s.udp.WriteMsgUDPAddrPort(b, p.oob[:p.oobLen], p.to)
 	return err
 }

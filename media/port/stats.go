@@ -14,6 +14,11 @@ type Stats struct {
 	Failed    uint64 `json:"failed"`    // socket errors
 	Crowded   uint64 `json:"crowded"`   // refused: a ufrag with too many addresses, or too many remotes
 
+	CallsIn   uint64 `json:"calls_in"`  // system calls that received, and those that found nothing
+	CallsOut  uint64 `json:"calls_out"` // system calls that sent
+	Segmented uint64 `json:"segmented"` // messages of several packets each, as one (UDP_SEGMENT); their packets count as sent
+	Refused   uint64 `json:"refused"`   // such messages that the kernel refused, so that their packets left one by one
+
 	Peers   int `json:"peers"`   // ufrags
 	Remotes int `json:"remotes"` // virtual remotes: streams and relay pipes
 	Streams int `json:"streams"` // ICE-TCP
@@ -21,6 +26,7 @@ type Stats struct {
 
 type counters struct {
 	received, sent, strangers, malformed, forged, overflow, unasked, failed, crowded atomic.Uint64
+	callsIn, callsOut, segmented, refused                                            atomic.Uint64
 }
 
 // Stats reads the counters.
@@ -35,6 +41,10 @@ func (m *Mux) Stats() Stats {
 		Unasked:   m.count.unasked.Load(),
 		Failed:    m.count.failed.Load(),
 		Crowded:   m.count.crowded.Load(),
+		CallsIn:   m.count.callsIn.Load(),
+		CallsOut:  m.count.callsOut.Load(),
+		Segmented: m.count.segmented.Load(),
+		Refused:   m.count.refused.Load(),
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()

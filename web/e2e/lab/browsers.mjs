@@ -29,6 +29,17 @@ const prelude = (relayOnly) => `
     window.RTCPeerConnection = class extends Native { constructor(c, ...rest) {
       super(${relayOnly} ? {...c, iceTransportPolicy: 'relay'} : c, ...rest); window.labConnections.push(this); } }; }`;
 
+/**
+ * Sets the page's size. Firefox before 147 has no command for the screen's orientation, which the library sends along with
+ * the size: that one answer is in order, if the page has its size.
+ */
+export async function resize(page, width, height) {
+  await page.setViewport({width, height}).catch(async (e) => {
+    if (!/setScreenOrientationOverride: unknown command|unknown command emulation\.setScreenOrientationOverride/.test(e.message)) throw e;
+    await page.waitForFunction((w, h) => window.innerWidth === w && window.innerHeight === h, {timeout: 10_000}, width, height);
+  });
+}
+
 export class Browser {
   static async launch(kind, store, dir, flags = []) {
     const b = new Browser();
@@ -52,7 +63,7 @@ export class Browser {
     const context = await this.handle.createBrowserContext();
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
-    await page.setViewport({width, height});
+    await resize(page, width, height);
     if (this.kind === 'chromium') await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: dark ? 'dark' : 'light'}]);
     await page.evaluateOnNewDocument(prelude(relayOnly) + more);
     page.on('pageerror', (e) => this.faults.push(`${name}: ${e.message}`));

@@ -1,0 +1,111 @@
+package port
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	inboxSize = 64  // datagrams of one system call
+	inboxOOB  = 128 // bytes of control messages with each
+)
+
+// receiving is what recvmmsg needs of an inbox.
+type receiving struct {
+	hdrs  [inboxSize]unix.Mmsghdr
+	iovs  [inboxSize]unix.Iovec
+	names [inboxSize][unix.SizeofSockaddrInet6]byte
+	oobs  [inboxSize][inboxOOB]byte
+	one   bool // there is no recvmmsg
+	errno unix.Errno
+	read  func(fd uintptr) bool
+}
+
+func (in *inbox) prepare() {
+	c := &in.call
+	for i := range c.hdrs {
+		h := &c.hdrs[i].Hdr
+		c.iovs[i].SetLen(packetSize)
+		h.Iov = &c.iovs[i]
+		h.SetIovlen(1)
+		h.Name = &c.names[i][0]
+		h.Control = &c.oobs[i][0]
+	}
+	c.read = in.readFrom
+	in.count = inboxSize // all headers are new
+}
+
+// receive waits for datagrams and takes those that are there, up to inboxSize.
+func (in *inbox) receive() error {
+	c := &in.call
+	for i := range in.count { // what the last call has changed
+		h := &c.hdrs[i].Hdr
+		h.Namelen = uint32(len(c.names[i]))
+		h.SetControllen(inboxOOB)
+		c.iovs[i].Base = &in.packets[i].buf[0]
+	}
+	in.count = 0
+	if err := in.socket.raw.Read(c.read); err != nil {
+		return err
+	}
+	if c.errno != 0 {
+		return c.errno
+	}
+	for i := range in.count {
+		in.packets[i].n = int(c.hdrs[i].Len)
+		in.from[i] = addrOf(&c.names[i])
+	}
+	return nil
+}
+
+// readFrom is called when there may be something; false: wait until there is.
+func (in *inbox) readFrom(fd uintptr) bool {
+	c := &in.call
+	for {
+		var n uintptr
+		if c.one {
+			n, _, c.errno = unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[0].Hdr)), unix.MSG_DONTWAIT)
+			c.hdrs[0].Len, n = uint32(n), 1
+		} else {
+			n, _, c.errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[0])), inboxSize, unix.MSG_DONTWAIT, 0, 0)
+		}
+		in.mux.count.callsIn.Add(1)
+		switch c.errno {
+		case 0:
+			in.count = int(n)
+			return true
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return false
+		case unix.ENOSYS, unix.EPERM: // an old kernel, or a filter of system calls
+			if c.one {
+				return true
+			}
+			c.one = true
+		default:
+			return true
+		}
+	}
+}
+
+// local is the address and interface that datagram i came to.
+func (in *inbox) local(i int) localAddr {
+	return parseLocal(in.call.oobs[i][:min(int(in.call.hdrs[i].Hdr.Controllen), inboxOOB)])
+}
+
+// addrOf reads an address, unmapped.
+func addrOf(b *[unix.SizeofSockaddrInet6]byte) netip.AddrPort {
+	at := binary.BigEndian.Uint16(b[2:])
+	if binary.NativeEndian.Uint16(b[:]) == unix.AF_INET {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), at)
+	}
+	a := netip.AddrFrom16([16]byte(b[8:24])).Unmap()
+	if zone := binary.NativeEndian.Uint32(b[24:]); zone != 0 && a.Is6() {
+		a = a.WithZone(strconv.FormatUint(uint64(zone), 10)) // as putName and package net read it
+	}
+	return netip.AddrPortFrom(a, at)
+}

@@ -1,0 +1,30 @@
+//go:build !linux
+
+package port
+
+import "net/netip"
+
+// Elsewhere there is one datagram for each call.
+const inboxSize = 1
+
+type receiving struct {
+	oob    [128]byte
+	oobLen int
+}
+
+func (in *inbox) prepare() {}
+
+// receive waits for a datagram.
+func (in *inbox) receive() error {
+	p := in.packets[0]
+	n, oobn, _, from, err := in.socket.udp.ReadMsgUDPAddrPort(p.buf[:], in.call.oob[:])
+	in.mux.count.callsIn.Add(1)
+	if in.count = 0; err != nil {
+		return err
+	}
+	in.count, p.n, in.call.oobLen = 1, n, oobn
+	in.from[0] = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	return nil
+}
+
+func (in *inbox) local(int) localAddr { return parseLocal(in.call.oob[:in.call.oobLen]) }
