@@ -49,6 +49,9 @@ type Facts struct {
 	DiskFree  uint64 // bytes, for the directory of the database
 	DiskTotal uint64
 	Database  error // of the last check
+	// MediaAway tells that no process forwards pictures and sound now, MediaDeaths how many ended in the last 24 hours.
+	MediaAway   bool
+	MediaDeaths int
 }
 
 const (
@@ -61,7 +64,7 @@ const (
 // Diagnose judges the facts: every check gives one finding, the worst come first.
 func Diagnose(f Facts) []Finding {
 	findings := []Finding{
-		f.ports(), f.addresses(), f.reach(), f.names(), f.expiry(), f.trust(), f.clock(), f.disk(), f.database(),
+		f.ports(), f.addresses(), f.reach(), f.names(), f.expiry(), f.trust(), f.clock(), f.disk(), f.database(), f.media(),
 	}
 	rank := map[State]int{Bad: 0, Watch: 1, Good: 2}
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(rank[a.State], rank[b.State]) })
@@ -216,6 +219,19 @@ func (f Facts) database() Finding {
 			"Halten Sie den Dienst an, sichern Sie das Datenverzeichnis, und spielen Sie die letzte Sicherung ein."}
 	}
 	return Finding{Check: check, State: Good, What: "Die Datenbank ist in Ordnung."}
+}
+
+func (f Facts) media() Finding {
+	const check = "media"
+	switch {
+	case f.MediaAway:
+		return Finding{check, Bad, "Bild und Ton sind ausgefallen. Der Warteraum läuft weiter, Gespräche gehen nur mit Text.",
+			"Die Box startet diesen Teil von selbst neu. Bleibt es länger als eine Minute dabei, starten Sie den Dienst neu."}
+	case f.MediaDeaths > 0:
+		return Finding{check, Watch, fmt.Sprintf("Bild und Ton sind in den letzten 24 Stunden %d-mal ausgefallen und von selbst wiedergekommen.", f.MediaDeaths),
+			"Geschieht das öfter, brauchen die Entwickler das Protokoll (journalctl -u schalterd)."}
+	}
+	return Finding{Check: check, State: Good, What: "Bild und Ton laufen, in einem eigenen Prozess."}
 }
 
 func (n Names) hasHost(host string) bool {

@@ -35,7 +35,7 @@ func TestDoctorIsContentWithAHealthyBox(t *testing.T) {
 	if i := slices.IndexFunc(findings, func(f box.Finding) bool { return f.Check == "disk" }); !strings.Contains(findings[i].What, "21,5 GB") {
 		t.Errorf("not a German number: %+v", findings[i])
 	}
-	if len(findings) != 9 || box.Worst(findings) != box.Good {
+	if len(findings) != 10 || box.Worst(findings) != box.Good {
 		t.Errorf("%d findings, worst %s", len(findings), box.Worst(findings))
 	}
 }
@@ -67,6 +67,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		{"disk full", func(f *box.Facts) { f.DiskFree = 100 << 20 }, "disk", box.Bad},
 		{"disk filling", func(f *box.Facts) { f.DiskFree = 4 << 30 }, "disk", box.Watch},
 		{"disk not measured", func(f *box.Facts) { f.DiskFree, f.DiskTotal = 0, 0 }, "disk", box.Watch},
+		{"no media process", func(f *box.Facts) { f.MediaAway, f.MediaDeaths = true, 1 }, "media", box.Bad},
+		{"media came back", func(f *box.Facts) { f.MediaDeaths = 2 }, "media", box.Watch},
 		{"database damaged", func(f *box.Facts) { f.Database = errors.New("page 7") }, "database", box.Bad},
 	}
 	for _, tt := range tests {

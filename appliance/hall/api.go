@@ -8,8 +8,8 @@ import (
 	"schalter/media"
 )
 
-// Media is the media plane as the hall uses it: values in, values out. Within one process it is *media.Plane; from the
-// media plane's own process on it is the client of a Unix socket.
+// Media is the media plane as the hall uses it: values in, values out. In the daemon it is *apart.Plane, whose process may die and
+// come back (RoomEnded); within one process it is *media.Plane.
 type Media interface {
 	// Join seats somebody and issues relay credentials. Joining a seat that is there is an error.
 	Join(ctx context.Context, seat media.Seat) (media.Access, error)

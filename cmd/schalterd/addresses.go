@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"schalter/appliance/box"
+	"schalter/media"
+	"schalter/media/apart"
 )
 
 // addresses are all ways to the box at one moment. The value is never changed; a new one takes its place.
@@ -212,19 +214,28 @@ func (a *addresses) certificateNames() box.Names {
 // relayURLs are what a browser is told about TURN: by the very host and port under which it reached the box's pages, so that
 // whatever name service, translation or proxy lies between has been proved to work. A browser tries every URL at once and for
 // both of its connections, and its allocations are counted: so there is one by TLS and one by plain TCP, for those who were
-// clicked past the house's own certificate. When nobody knows how it was reached, the best address serves.
-func (a *addresses) relayURLs(reached string) []string {
+// clicked past the house's own certificate. Nobody can be told anything when there is no address.
+func relayURLs(reached string) []string {
 	if reached == "" {
-		switch {
-		case len(a.public) > 0:
-			reached = net.JoinHostPort(a.public[0].Host, strconv.Itoa(a.outerPort(a.public[0])))
-		case len(a.offered) > 0:
-			reached = a.offered[0].String()
-		default:
-			return nil
-		}
+		return nil
 	}
 	return []string{"turns:" + reached + "?transport=tcp", "turn:" + reached + "?transport=tcp"}
+}
+
+// around is what the media process needs to know of all this.
+func (a *addresses) around() apart.Around {
+	return apart.Around{Addresses: media.Addresses{UDP: a.offered, TCP: a.offered}, Reached: a.best()}
+}
+
+// best is where the box can be reached by whoever did not say how they did.
+func (a *addresses) best() string {
+	switch {
+	case len(a.public) > 0:
+		return net.JoinHostPort(a.public[0].Host, strconv.Itoa(a.outerPort(a.public[0])))
+	case len(a.offered) > 0:
+		return a.offered[0].String()
+	}
+	return ""
 }
 
 // offers are the addresses for pictures and sound: the machine's own and what the outside sees. Loopback is offered only when

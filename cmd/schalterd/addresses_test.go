@@ -96,7 +96,7 @@ func TestWaysToTheBox(t *testing.T) {
 			for what, pair := range map[string][2]string{
 				"links":   {strings.Join(a.links(), " "), tt.links},
 				"hosts":   {strings.Join(a.hosts, " "), tt.hosts},
-				"relays":  {strings.Join(a.relayURLs(""), " "), tt.relays},
+				"relays":  {strings.Join(relayURLs(a.best()), " "), tt.relays},
 				"offered": {strings.Join(offered, " "), tt.offered},
 			} {
 				if pair[0] != pair[1] {
@@ -109,9 +109,8 @@ func TestWaysToTheBox(t *testing.T) {
 
 func TestRelayIsFoundWhereTheBrowserFoundTheBox(t *testing.T) {
 	t.Parallel()
-	a := &addresses{port: 7, own: ips("10.0.0.1")}
 	want := "turns:rathaus.example:4443?transport=tcp turn:rathaus.example:4443?transport=tcp"
-	if got := strings.Join(a.relayURLs("rathaus.example:4443"), " "); got != want {
+	if got := strings.Join(relayURLs("rathaus.example:4443"), " "); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -131,8 +130,9 @@ func TestLoopbackIsOfferedOnlyAlone(t *testing.T) {
 func TestNetworkFollowsNamesAndCertificate(t *testing.T) {
 	t.Parallel()
 	dns := book{"video.lindenau.de": "203.0.113.7"}
+	var told []string
 	n := &network{listen: netip.MustParseAddrPort("10.0.0.1:443"), public: []public{{Host: "video.lindenau.de"}}, names: dns,
-		log: slog.New(slog.DiscardHandler)}
+		log: slog.New(slog.DiscardHandler), tell: func(a *addresses) { told = append(told, a.found[0].Addr().String()) }}
 	n.look(t.Context(), true)
 	cert, err := box.OwnCertificate(t.TempDir(), n.where().certificateNames(), testClock())
 	if err != nil {
@@ -151,6 +151,9 @@ func TestNetworkFollowsNamesAndCertificate(t *testing.T) {
 	n.look(t.Context(), true)
 	if got := n.where().found[0].Addr().String(); got != "203.0.113.8" {
 		t.Errorf("the new address was not found: %s", got)
+	}
+	if len(told) != 1 || told[0] != "203.0.113.8" {
+		t.Errorf("the media process is told %v", told)
 	}
 	delete(dns, "video.lindenau.de")
 	n.look(t.Context(), true)

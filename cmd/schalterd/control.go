@@ -35,10 +35,11 @@ type operator struct {
 	where    func() *addresses
 	cert     *box.Certificate
 	sockets  sockets
+	media    *supervisor
 	dir      string
 	demo     bool
 	since    time.Time
-	counters func(io.Writer) // further metrics
+	counters func(context.Context, io.Writer) // further metrics
 	log      *slog.Logger
 }
 
@@ -164,6 +165,7 @@ func (o *operator) status(r *http.Request) (control.Status, error) {
 		Version: version(), Since: o.since, Process: os.Getpid(), Demo: o.demo, Town: strings.TrimSpace(town.Kind + " " + town.Name),
 		Listen: o.sockets.tcpAddress().String(), Port: o.sockets.port(), Links: where.links(),
 		Goroutines: runtime.NumGoroutine(), Files: openFiles(), Memory: memory(),
+		Media: o.media.status(r.Context()),
 	}
 	if o.cert.Own() {
 		s.Authority = box.AuthorityFile(certificateDir(o.dir))
@@ -220,6 +222,7 @@ func (o *operator) doctor(r *http.Request) ([]control.Finding, error) {
 		TCP: o.sockets.tcpAddress(), UDP: o.sockets.udpAddress(), Addresses: where.own, Unresolved: where.unresolved,
 		Names: where.certificateNames(), CertNames: box.NamesOf(leaf), CertEnds: leaf.NotAfter, CertOwn: o.cert.Own(),
 		DiskFree: free, DiskTotal: total, Database: o.store.Check(r.Context()),
+		MediaAway: !o.media.plane.Present(), MediaDeaths: o.media.diedSince(time.Now().Add(-24 * time.Hour)),
 	}
 	for _, p := range where.public {
 		facts.Public = append(facts.Public, p.Host)
@@ -297,7 +300,7 @@ func (o *operator) metrics(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "schalter_visits%s,state=\"%s\"} %d\n", label, state, n)
 		}
 	}
-	o.counters(w)
+	o.counters(r.Context(), w)
 }
 
 // openFiles counts this process's descriptors, without the one that counts.

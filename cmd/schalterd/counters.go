@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,9 +9,15 @@ import (
 )
 
 // counters writes what the parts counted, in Prometheus' text form: one line for each number of their statistics.
-func (d *daemon) counters(w io.Writer) {
-	writeCounters(w, "port", d.mux.Stats())
-	writeCounters(w, "relay", d.relay.Stats())
+// Those of a media process that is away are left out: a counter that begins again at 0 is one that was started again.
+func (d *daemon) counters(ctx context.Context, w io.Writer) {
+	m := d.media.status(ctx)
+	fmt.Fprintf(w, "schalter_media_starts %d\nschalter_media_goroutines %d\nschalter_media_open_files %d\nschalter_media_memory_bytes %d\n",
+		m.Starts, m.Goroutines, m.Files, m.Memory)
+	if f, err := d.media.figures(ctx); err == nil {
+		writeCounters(w, "port", f.Port)
+		writeCounters(w, "relay", f.Relay)
+	}
 }
 
 // writeCounters takes names and numbers from the JSON of a part's statistics, which is flat.

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +156,7 @@ func TestStopsWhileLiveConnectionsAreOpen(t *testing.T) {
 // TestOpenFilesAndGoroutinesComeBack lets 200 people in, each with a live connection, a talk and a seat in the media plane on both sides,
 // and counts afterwards.
 func TestOpenFilesAndGoroutinesComeBack(t *testing.T) {
-	if build, ok := debug.ReadBuildInfo(); ok && slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+	if withRaceDetector() {
 		t.Skip("webrtc v3 races with itself when a connection is closed while it starts, and this closes hundreds")
 	}
 	visits := 200
@@ -212,6 +210,18 @@ func TestOpenFilesAndGoroutinesComeBack(t *testing.T) {
 	if d := after.Files - before.Files; d > 5 || d < -5 {
 		t.Errorf("%d files more", d)
 	}
+	is, was := after.Media, before.Media
+	t.Logf("media: goroutines %d, then %d; files %d, then %d; memory %d MiB, then %d MiB", was.Goroutines, is.Goroutines,
+		was.Files, is.Files, was.Memory>>20, is.Memory>>20)
+	if d := is.Goroutines - was.Goroutines; d > 5 || d < -5 || is.Goroutines == 0 {
+		t.Errorf("%d goroutines more in the media process", d)
+	}
+	if d := is.Files - was.Files; d > 5 || d < -5 {
+		t.Errorf("%d files more in the media process", d)
+	}
+	if is.Process != was.Process {
+		t.Error("the media process was another one in between")
+	}
 }
 
 // settled asks until the numbers stay as they are, and near those of before if there are any: connections close in the background.
@@ -226,9 +236,12 @@ func (p *program) settled(t *testing.T, before control.Status) control.Status {
 			time.Sleep(50 * time.Millisecond) // a poll of another process: there is nothing to wait on
 			now := p.status(t)
 			least.Goroutines, least.Files = min(least.Goroutines, now.Goroutines), min(least.Files, now.Files)
+			least.Media.Goroutines, least.Media.Files = min(least.Media.Goroutines, now.Media.Goroutines), min(least.Media.Files, now.Media.Files)
 		}
-		near := before.Goroutines == 0 || least.Goroutines-before.Goroutines <= 5 && least.Files-before.Files <= 5
-		if least.Goroutines == last.Goroutines && least.Files == last.Files && near {
+		near := before.Goroutines == 0 || least.Goroutines-before.Goroutines <= 5 && least.Files-before.Files <= 5 &&
+			least.Media.Goroutines-before.Media.Goroutines <= 5 && least.Media.Files-before.Media.Files <= 5
+		if least.Goroutines == last.Goroutines && least.Files == last.Files && near &&
+			least.Media.Goroutines == last.Media.Goroutines && least.Media.Files == last.Media.Files {
 			return least
 		}
 		last = least

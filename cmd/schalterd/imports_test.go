@@ -30,6 +30,7 @@ func mayImport() map[string][]string {
 		"appliance/box":   {"appliance", "appliance/store"},
 
 		"media":             {"media/packetcache", "media/rewrite", "media/protect", "media/port", "media/relay"},
+		"media/apart":       {"media", "media/port", "media/relay"},
 		"media/packetcache": {},
 		"media/rewrite":     {},
 		"media/protect":     {},

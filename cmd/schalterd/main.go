@@ -37,6 +37,9 @@ type environment struct {
 
 // command runs the daemon until ctx ends and gives the exit code.
 func command(ctx context.Context, args []string, env environment) int {
+	if len(args) > 0 && args[0] == mediaVerb {
+		return mediaPlane(ctx, args[1:], env.stderr)
+	}
 	cfg, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

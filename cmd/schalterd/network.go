@@ -17,6 +17,7 @@ type network struct {
 	names   resolver
 	cert    *box.Certificate
 	log     *slog.Logger
+	tell    func(*addresses) // of a change; set before follow
 	current atomic.Pointer[addresses]
 }
 
@@ -45,6 +46,7 @@ func (n *network) look(ctx context.Context, resolve bool) {
 	n.current.Store(now)
 	if before != nil && !now.same(before) {
 		n.log.InfoContext(ctx, "addresses of the box changed", "own", len(now.own), "public", len(now.found))
+		n.tell(now)
 	}
 }
 

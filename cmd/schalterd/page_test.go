@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/pion/ice/v2"
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v3"
+	"github.com/pion/webrtc/v3/pkg/media"
 
 	"schalter/web/live"
 )
@@ -28,17 +30,22 @@ type page struct {
 	conn    *live.Conn
 	ended   chan struct{} // closed when the connection has ended
 	mu      sync.Mutex
-	types   []string      // guarded by mu: what came, not taken by await yet
-	all     []string      // guarded by mu: everything that came
-	news    chan struct{} // guarded by mu; closed and replaced at every message
-	seat    string        // guarded by mu
-	answer  string        // guarded by mu
+	types   []string                                                       // guarded by mu: what came, not taken by await yet
+	all     []string                                                       // guarded by mu: everything that came
+	news    chan struct{}                                                  // guarded by mu; closed and replaced at every message
+	seat    string                                                         // guarded by mu
+	answer  string                                                         // guarded by mu
+	late    []string                                                       // guarded by mu: the answer's candidates for later
+	servers []live.ICEServer                                               // guarded by mu
+	peer    func(servers []live.ICEServer) (*webrtc.PeerConnection, error) // how its connections come about
+	heard   chan struct{}                                                  // gets a sign for packets that came, if there is room
+	sound   *webrtc.TrackLocalStaticSample
 	sending *webrtc.PeerConnection
 	hearing *webrtc.PeerConnection // used by the reading goroutine; closed after it has ended or by unseat
 }
 
 // live opens the live connection of a citizen's or a clerk's token.
-func (p *program) live(t testing.TB, token, name string) *page {
+func (p *program) live(t testing.TB, token, name string, changes ...func(*page)) *page {
 	t.Helper()
 	id := make([]byte, 16)
 	rand.Read(id)
@@ -48,7 +55,11 @@ func (p *program) live(t testing.TB, token, name string) *page {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	l := &page{t: t, name: name, conn: conn, ended: make(chan struct{}), news: make(chan struct{})}
+	l := &page{t: t, name: name, conn: conn, ended: make(chan struct{}), news: make(chan struct{}), heard: make(chan struct{}, 1)}
+	l.peer = func([]live.ICEServer) (*webrtc.PeerConnection, error) { return peer(nil, webrtc.NetworkTypeUDP4) }
+	for _, change := range changes {
+		change(l)
+	}
 	go l.read(context.WithoutCancel(t.Context()))
 	t.Cleanup(l.close)
 	return l
@@ -71,9 +82,9 @@ func (l *page) read(ctx context.Context) {
 		l.mu.Lock()
 		switch m.T {
 		case live.SeatGiven:
-			l.seat = m.Seat
+			l.seat, l.servers = m.Seat, m.ICEServers
 		case live.Published:
-			l.answer = m.SDP
+			l.answer, l.late = m.SDP, m.Late
 		}
 		l.types, l.all = append(l.types, m.T), append(l.all, strings.TrimSpace(m.T+" "+m.Code+m.Reason))
 		close(l.news)
@@ -150,13 +161,13 @@ func (l *page) close() {
 	}
 }
 
-// peer makes one connection as a browser on this machine would.
-func peer() (*webrtc.PeerConnection, error) {
+// peer makes one connection as a browser on this machine would: over the networks, and when there are servers by them alone.
+func peer(servers []webrtc.ICEServer, over ...webrtc.NetworkType) (*webrtc.PeerConnection, error) {
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetNetworkTypes(over)
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
 	settings.LoggerFactory = quiet
@@ -164,14 +175,22 @@ func peer() (*webrtc.PeerConnection, error) {
 	if err := engine.RegisterDefaultCodecs(); err != nil {
 		return nil, err
 	}
-	return webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine)).NewPeerConnection(webrtc.Configuration{})
+	c := webrtc.Configuration{ICEServers: servers}
+	if len(servers) > 0 {
+		c.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+		settings.SetRelayAcceptanceMinWait(0)
+	}
+	return webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(engine)).NewPeerConnection(c)
 }
 
 // publish waits for the seat, offers a microphone and waits until the connection stands.
 func (l *page) publish(t testing.TB) {
 	t.Helper()
 	l.await(t, live.SeatGiven)
-	pc, err := peer()
+	l.mu.Lock()
+	seat, servers := l.seat, l.servers
+	l.mu.Unlock()
+	pc, err := l.peer(servers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,6 +210,7 @@ func (l *page) publish(t testing.TB) {
 			once.Do(func() { close(connected) })
 		}
 	})
+	l.sound = track
 	offer, err := pc.CreateOffer(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -198,9 +218,6 @@ func (l *page) publish(t testing.TB) {
 	if err := pc.SetLocalDescription(offer); err != nil {
 		t.Fatal(err)
 	}
-	l.mu.Lock()
-	seat := l.seat
-	l.mu.Unlock()
 	err = l.conn.Send(t.Context(), live.ClientMessage{T: live.Publish, Seat: seat, SDP: offer.SDP,
 		Sources: map[string]string{transceiver.Mid(): "microphone"}})
 	if err != nil {
@@ -208,9 +225,10 @@ func (l *page) publish(t testing.TB) {
 	}
 	l.await(t, live.Published)
 	l.mu.Lock()
-	answer := l.answer
+	answer, late := l.answer, l.late
 	l.mu.Unlock()
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+	err = pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
+	if err = errors.Join(err, addLate(pc, late)); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -220,18 +238,68 @@ func (l *page) publish(t testing.TB) {
 	}
 }
 
+// addLate adds the candidates that a browser tries when the others fail. Whoever has UDP leaves them alone.
+func addLate(pc *webrtc.PeerConnection, late []string) error {
+	for _, c := range late {
+		if err := pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// speakTo sends sound until the other page hears some.
+func (l *page) speakTo(t testing.TB, other *page) {
+	t.Helper()
+	select {
+	case <-other.heard:
+	default:
+	}
+	tick := time.NewTicker(20 * time.Millisecond) // as a microphone does
+	defer tick.Stop()
+	for deadline := time.After(patience); ; {
+		select {
+		case <-other.heard:
+			return
+		case <-tick.C:
+			if err := l.sound.WriteSample(media.Sample{Data: []byte{0xf8, 0xff, 0xfe}, Duration: 20 * time.Millisecond}); err != nil {
+				t.Fatal(err)
+			}
+		case <-deadline:
+			t.Fatalf("%s does not hear %s", other.name, l.name)
+		}
+	}
+}
+
+// listen notes the packets of a track.
+func (l *page) listen(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	for {
+		if _, _, err := track.ReadRTP(); err != nil {
+			return // the connection was closed
+		}
+		select {
+		case l.heard <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // hear answers an offer of the box, as the page's receiving connection.
 func (l *page) hear(ctx context.Context, m live.ServerMessage) {
 	if l.hearing == nil {
-		pc, err := peer()
+		l.mu.Lock()
+		servers := l.servers
+		l.mu.Unlock()
+		pc, err := l.peer(servers)
 		if err != nil {
 			l.t.Error(err)
 			return
 		}
+		pc.OnTrack(l.listen)
 		l.hearing = pc
 	}
 	err := l.hearing.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: m.SDP})
-	if err != nil {
+	if err = errors.Join(err, addLate(l.hearing, m.Late)); err != nil {
 		l.t.Errorf("%s: %v", l.name, err)
 		return
 	}

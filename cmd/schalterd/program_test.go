@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -30,13 +31,23 @@ import (
 
 // TestMain lets the test's own program be the daemon: the whole program with its flags and signals, in a process that can be killed.
 func TestMain(m *testing.M) {
-	if os.Getenv("ACT_AS_DAEMON") != "" {
+	if os.Getenv("ACT_AS_DAEMON") != "" || len(os.Args) > 1 && os.Args[1] == mediaVerb {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		code := command(ctx, os.Args[1:], environment{stdout: os.Stdout, stderr: os.Stderr})
 		stop()
 		os.Exit(code)
 	}
+	if os.Args[0] == "hostile" {
+		hostile()[os.Args[2]](os.NewFile(controlFile, "control"))
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
+}
+
+// withRaceDetector tells whether it watches, which makes everything several times slower.
+func withRaceDetector() bool {
+	build, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 const demoWord = "lindenau-2026"

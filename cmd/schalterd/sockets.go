@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"syscall"
+	"time"
 
 	"schalter/systemd"
 )
@@ -52,8 +53,13 @@ func openSockets(address string) (sockets, error) {
 	return s, nil
 }
 
-// bindTries is how often a free port is looked for: TCP's choice may be taken in UDP.
-const bindTries = 50
+const (
+	// bindTries is how often a free port is looked for: TCP's choice may be taken in UDP.
+	bindTries = 50
+	// bindFor is how long a port may still be taken by the media process of a box that was killed a moment ago; it ends with its
+	// box, but a few milliseconds later.
+	bindFor, bindPause = time.Second, 20 * time.Millisecond
+)
 
 // bind opens both. For port 0 it tries until one number is free in both.
 func bind(address string) (sockets, error) {
@@ -61,12 +67,16 @@ func bind(address string) (sockets, error) {
 	if err != nil {
 		return sockets{}, fmt.Errorf("listen: %w", err)
 	}
+	began := time.Now()
 	for try := 1; ; try++ {
 		s, err := bindOnce(host, port)
 		if err == nil {
 			return s, nil
 		}
-		if errors.Is(err, syscall.EADDRINUSE) && port == "0" && try < bindTries {
+		if taken := errors.Is(err, syscall.EADDRINUSE); taken && port == "0" && try < bindTries {
+			continue
+		} else if taken && port != "0" && time.Since(began) < bindFor {
+			time.Sleep(bindPause) // there is nothing to wait on
 			continue
 		}
 		return sockets{}, bindHint(err, port)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -20,9 +19,8 @@ import (
 	"schalter/appliance/box"
 	"schalter/appliance/hall"
 	"schalter/appliance/store"
-	"schalter/media"
+	"schalter/media/apart"
 	"schalter/media/port"
-	"schalter/media/relay"
 	"schalter/systemd"
 	"schalter/web"
 )
@@ -31,7 +29,6 @@ import (
 const (
 	databaseFile = "schalter.db"
 	visitKeyFile = "visits.key"
-	relayKeyFile = "relay.key"
 )
 
 func certificateDir(dir string) string { return filepath.Join(dir, "tls") }
@@ -41,6 +38,9 @@ const drainFor = 10 * time.Second
 
 // requestsFor is the part of it that open requests have; the rest is for rooms and the database.
 const requestsFor = 6 * time.Second
+
+// mediaFor is how long a start waits for the media process. The house opens without it: the queue needs no pictures.
+const mediaFor = 5 * time.Second
 
 // daemon is the running program. Its parts close in the opposite order of their opening.
 type daemon struct {
@@ -56,10 +56,9 @@ type daemon struct {
 	sockets   sockets
 	store     *store.Store
 	network   *network
-	mux       *port.Mux
 	listener  *port.Listener
-	relay     *relay.Relay
-	plane     *media.Plane
+	plane     *apart.Plane // the media process as the house sees it
+	media     *supervisor
 	hall      *hall.Hall
 	web       *web.Web
 	passwords *auth.Passwords
@@ -161,63 +160,29 @@ func (d *daemon) openNetwork(ctx context.Context) error {
 	return nil
 }
 
-// openMedia builds what answers at the port below HTTP.
-func (d *daemon) openMedia(context.Context) error {
+// openMedia opens the port and starts the process that serves what is below HTTP there.
+func (d *daemon) openMedia(ctx context.Context) error {
+	d.owns("udp port", plainly(d.sockets.udp.Close))
+	d.plane = apart.New(d.network.where().around(), d.log)
+	d.network.tell = func(a *addresses) { d.plane.Around(a.around()) }
 	var err error
-	d.mux, err = port.NewMux(port.MuxConfig{Conns: []*net.UDPConn{d.sockets.udp}, Log: d.log})
-	if err != nil {
-		return errors.Join(err, d.sockets.close())
-	}
-	d.owns("udp port", plainly(d.mux.Close))
 	d.listener, err = port.NewListener(port.ListenerConfig{
-		TCP: d.sockets.tcp, TLS: port.TLSConfig(d.network.cert.Get), ICE: d.mux.Stream, Log: d.log,
+		TCP: d.sockets.tcp, TLS: port.TLSConfig(d.network.cert.Get), Apart: d.plane.Pass, Log: d.log,
 	})
 	if err != nil {
 		return errors.Join(err, d.sockets.tcp.Close())
 	}
 	d.owns("tcp port", plainly(d.listener.Close))
-	secret, err := auth.Secret(filepath.Join(d.cfg.Dir, relayKeyFile))
-	if err != nil {
-		return err
+	d.media = &supervisor{plane: d.plane, udp: []*net.UDPConn{d.sockets.udp}, program: mediaProgram(d.cfg.LogLevel), log: d.log}
+	d.media.begin(ctx)
+	d.owns("media", d.media.close)
+	wait, cancel := context.WithTimeout(ctx, mediaFor)
+	defer cancel()
+	if err := d.plane.Await(wait); err != nil && ctx.Err() == nil {
+		d.log.ErrorContext(ctx, "open without pictures and sound for now", "error", err)
 	}
-	d.relay, err = relay.New(relay.Config{
-		Listener: d.listener.TURN(), Attach: d.mux.Attach, Peers: d.offered,
-		Realm: "schalter", Secret: secret, Now: time.Now, Log: d.log,
-	})
-	if err != nil {
-		return err
-	}
-	d.owns("relay", plainly(d.relay.Close))
-	return d.openPlane()
-}
-
-// openPlane builds the SFU on the port's UDP side.
-func (d *daemon) openPlane() error {
-	var err error
-	d.plane, err = media.New(media.Config{
-		Mux: d.mux, Relay: relayIssuer{d.relay}, Now: time.Now, Log: d.log,
-		Addresses: func() media.Addresses { all := d.offered(); return media.Addresses{UDP: all, TCP: all} },
-		RelayURLs: func(reached string) []string { return d.network.where().relayURLs(reached) },
-	})
-	if err != nil {
-		return fmt.Errorf("open media: %w", err)
-	}
-	d.owns("media", plainly(d.plane.Close))
 	return nil
 }
-
-// relayIssuer lets media ask for credentials without knowing the relay.
-type relayIssuer struct{ relay *relay.Relay }
-
-func (r relayIssuer) Issue(seat string) (username, password string, expires time.Time) {
-	c := r.relay.Issue(seat)
-	return c.Username, c.Password, c.Expires
-}
-
-func (r relayIssuer) Revoke(seat string) { r.relay.Revoke(seat) }
-
-// offered are the addresses of the SFU as they are now.
-func (d *daemon) offered() []netip.AddrPort { return d.network.where().offered }
 
 func (d *daemon) openHall(ctx context.Context) error {
 	var err error
@@ -261,7 +226,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	d.owns("loops", func(context.Context) error { end(); d.loops.Wait(); return nil })
 	operator := &operator{
-		hall: d.hall, store: d.store, hash: d.passwords.Hash, where: d.network.where, cert: d.network.cert, sockets: d.sockets,
+		hall: d.hall, store: d.store, hash: d.passwords.Hash, where: d.network.where, cert: d.network.cert, sockets: d.sockets, media: d.media,
 		dir: d.cfg.Dir, demo: d.isDemo(), since: d.since, counters: d.counters, log: d.log,
 	}
 	control, err := listenControl(d.cfg.Dir)

@@ -23,6 +23,7 @@ type able struct {
 	segments atomic.Bool  // UDP_SEGMENT
 	proven   atomic.Bool  // sendmmsg has sent something
 	single   atomic.Bool  // there is no sendmmsg
+	recvOne  atomic.Bool  // there is no recvmmsg
 	waiting  atomic.Int32 // flushes that wait for room
 }
 

@@ -70,7 +70,7 @@ func (r *remote) renew(p *path) {
 	}
 	if theirs := r.conn.peer.theirs.Load(); theirs != nil {
 		pause := consentAgain
-		if r.consent.Load() == 0 {
+		if r.consent.Load() == 0 || r.claims.Load() {
 			pause = consentFirst
 		}
 		r.ask(theirs, p, pause, r.conn.mux.clock())
@@ -147,6 +147,7 @@ func (r *remote) heard(b []byte, msg *message) bool {
 		binary.BigEndian.PutUint16(signed[2:], uint16(msg.sealAt-stunHeader+24))
 		if subtle.ConstantTimeCompare(theirs.sign(signed), b[msg.sealAt+4:msg.sealAt+24]) == 1 {
 			r.grant()
+			r.conn.mux.prove(r)
 		}
 	}
 	return true

@@ -26,3 +26,22 @@ func NewGuard(c net.Conn) net.Conn { return newGuard(c) }
 
 // MaxStreams is how many ICE-TCP streams there may be.
 const MaxStreams = maxStreams
+
+// MaxClaims is how many peers may claim one address.
+const MaxClaims = maxClaims
+
+// Claims counts all claims.
+func (m *Mux) Claims() (n int) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, all := range m.claims {
+		n += len(all)
+	}
+	return n
+}
+
+// Hold keeps readers from going on after their next system call, until Resume.
+func (m *Mux) Hold() { m.mu.Lock() }
+
+// Resume lets them go on.
+func (m *Mux) Resume() { m.mu.Unlock() }

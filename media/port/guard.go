@@ -33,6 +33,9 @@ type guard struct {
 	err   error
 }
 
+// Checked is a TURN connection of another's listener with the same check: Read yields checked messages only.
+func Checked(c net.Conn) net.Conn { return newGuard(c) }
+
 func newGuard(c net.Conn) *guard { return &guard{Conn: c, first: true} }
 
 // Read gives bytes of checked messages. A caller that reads with room for a whole message gets whole messages.

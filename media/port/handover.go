@@ -75,6 +75,14 @@ func (p *prefixed) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
+// passed takes a connection apart again into itself and what was read from it.
+func passed(c net.Conn, turn bool) Passed {
+	if p, ok := c.(*prefixed); ok {
+		return Passed{Conn: p.Conn, Read: p.head, TURN: turn}
+	}
+	return Passed{Conn: c, TURN: turn}
+}
+
 // prefixedTLS tells net/http the TLS state, for Request.TLS.
 type prefixedTLS struct {
 	*prefixed

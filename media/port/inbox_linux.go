@@ -20,7 +20,6 @@ type receiving struct {
 	iovs  [inboxSize]unix.Iovec
 	names [inboxSize][unix.SizeofSockaddrInet6]byte
 	oobs  [inboxSize][inboxOOB]byte
-	one   bool // there is no recvmmsg
 	errno unix.Errno
 	read  func(fd uintptr) bool
 }
@@ -64,10 +63,10 @@ func (in *inbox) receive() error {
 
 // readFrom is called when there may be something; false: wait until there is.
 func (in *inbox) readFrom(fd uintptr) bool {
-	c := &in.call
+	c, able := &in.call, &in.socket.able
 	for {
 		var n uintptr
-		if c.one {
+		if able.recvOne.Load() {
 			n, _, c.errno = unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[0].Hdr)), unix.MSG_DONTWAIT)
 			c.hdrs[0].Len, n = uint32(n), 1
 		} else {
@@ -82,10 +81,9 @@ func (in *inbox) readFrom(fd uintptr) bool {
 		case unix.EAGAIN:
 			return false
 		case unix.ENOSYS, unix.EPERM: // an old kernel, or a filter of system calls
-			if c.one {
+			if able.recvOne.Swap(true) {
 				return true
 			}
-			c.one = true
 		default:
 			return true
 		}

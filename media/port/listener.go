@@ -26,9 +26,20 @@ type ListenerConfig struct {
 	TLS *tls.Config // TLSConfig makes one
 	// ICE serves one ICE-TCP connection and blocks until it ends: Mux.Stream. Nil: such connections are closed.
 	ICE func(net.Conn)
+	// Apart takes connections of ICE-TCP and TURN as they are, for the process that serves them: nothing of their messages
+	// was looked at but where they begin. It owns the connection and must not wait for it. With it, ICE is not called and
+	// TURN yields nothing.
+	Apart func(Passed)
 	// Handshakes bounds the connections whose protocol is not known yet; 0 means 1,024.
 	Handshakes int
 	Log        *slog.Logger
+}
+
+// Passed is a connection whose protocol is known and whose service is another's matter.
+type Passed struct {
+	Conn net.Conn // *net.TCPConn, or *tls.Conn for TURN inside TLS
+	Read []byte   // what was read from it already
+	TURN bool     // else ICE-TCP
 }
 
 // Listener tells apart what arrives on the one TCP port. See the package's text for the way of a connection.
@@ -36,6 +47,7 @@ type Listener struct {
 	tcp  net.Listener
 	tls  *tls.Config
 	ice  func(net.Conn)
+	away func(Passed) // nil: served here
 	log  *slog.Logger
 	most int
 	http *handover
@@ -68,7 +80,7 @@ func NewListener(c ListenerConfig) (*Listener, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Listener{
-		tcp: c.TCP, tls: c.TLS, ice: c.ICE, log: c.Log, most: c.Handshakes,
+		tcp: c.TCP, tls: c.TLS, ice: c.ICE, away: c.Apart, log: c.Log, most: c.Handshakes,
 		done:     make(chan struct{}),
 		conns:    make(map[net.Conn]struct{}),
 		shaking:  make(map[net.Conn]handshake),
@@ -220,11 +232,17 @@ func (l *Listener) serve(ctx context.Context, c net.Conn) {
 	l.mu.Lock()
 	l.shakenLocked(c) // from here on nobody gives it up
 	l.mu.Unlock()
-	if to == nil {
+	switch {
+	case l.away != nil && to != l.http:
+		kept = true
+		l.away(passed(out, to == l.turn))
+	case to == nil:
 		l.ice(out)
-		return
+	case to == l.turn:
+		kept = to.offer(ctx, newGuard(out))
+	default:
+		kept = to.offer(ctx, out)
 	}
-	kept = to.offer(ctx, out)
 }
 
 const errProtocol = fault("no protocol of ours")
@@ -253,8 +271,8 @@ func (l *Listener) shake(ctx context.Context, c net.Conn) (net.Conn, *handover, 
 	p := &prefixed{Conn: c, head: head[:]}
 	switch {
 	case head[0]&0xc0 == 0 && binary.BigEndian.Uint32(head[4:]) == cookie:
-		return newGuard(p), l.turn, nil
-	case binary.BigEndian.Uint32(head[6:]) == cookie && l.ice != nil:
+		return p, l.turn, nil
+	case binary.BigEndian.Uint32(head[6:]) == cookie && (l.ice != nil || l.away != nil):
 		return p, nil, nil
 	}
 	return nil, nil, errProtocol
@@ -269,7 +287,7 @@ func (l *Listener) shakeTLS(ctx context.Context, c net.Conn) (net.Conn, *handove
 	case "h2", "http/1.1":
 		return t, l.http, nil
 	case alpnTURN:
-		return newGuard(t), l.turn, nil
+		return t, l.turn, nil
 	}
 	// Browsers name no protocol for TURN, some HTTP clients none either.
 	var head [1]byte
@@ -278,7 +296,7 @@ func (l *Listener) shakeTLS(ctx context.Context, c net.Conn) (net.Conn, *handove
 	}
 	p := &prefixed{Conn: t, head: head[:]}
 	if head[0] < 4 {
-		return newGuard(p), l.turn, nil
+		return p, l.turn, nil
 	}
 	return &prefixedTLS{prefixed: p, tls: t}, l.http, nil
 }

@@ -43,12 +43,13 @@ type Mux struct {
 	moves atomic.Uint64 // changes of owners
 
 	mu      sync.RWMutex
-	closed  bool                       // guarded by mu
-	peers   map[string]*peer           // by ufrag; guarded by mu
-	owners  map[netip.AddrPort]*remote // addresses that passed a check; guarded by mu
-	virtual map[netip.AddrPort]*Remote // guarded by mu
-	streams map[net.Conn]time.Duration // guarded by mu; clock when it came, 0 once its first frame was a check of a peer
-	serial  uint32                     // last address given to a virtual remote; guarded by mu
+	closed  bool                         // guarded by mu
+	peers   map[string]*peer             // by ufrag; guarded by mu
+	owners  map[netip.AddrPort]*remote   // addresses that passed a check; guarded by mu
+	claims  map[netip.AddrPort][]*remote // who wants an address of another, at most maxClaims; lists are replaced, never changed; guarded by mu
+	virtual map[netip.AddrPort]*Remote   // guarded by mu
+	streams map[net.Conn]time.Duration   // guarded by mu; clock when it came, 0 once its first frame was a check of a peer
+	serial  uint32                       // last address given to a virtual remote; guarded by mu
 }
 
 // peer is one ICE agent: its queues for IPv4 and IPv6, either may be nil.
@@ -83,6 +84,7 @@ func newMux(c MuxConfig, clock func() time.Duration) (*Mux, error) {
 		clock:   clock,
 		peers:   make(map[string]*peer),
 		owners:  make(map[netip.AddrPort]*remote),
+		claims:  make(map[netip.AddrPort][]*remote),
 		virtual: make(map[netip.AddrPort]*Remote),
 		streams: make(map[net.Conn]time.Duration),
 	}
@@ -128,6 +130,7 @@ func (m *Mux) Close() error {
 	}
 	clear(m.peers)
 	clear(m.owners)
+	clear(m.claims)
 	m.moves.Add(1)
 	for c := range m.streams {
 		_ = c.Close()
@@ -220,20 +223,6 @@ func (m *Mux) disownLocked(c *conn) {
 		m.freeLocked(r)
 	}
 	c.known.Store(nil)
-}
-
-// giveLocked makes r the owner of its address.
-func (m *Mux) giveLocked(r *remote) {
-	m.owners[r.key] = r
-	m.moves.Add(1)
-}
-
-// freeLocked takes its address from r, if it has it.
-func (m *Mux) freeLocked(r *remote) {
-	if m.owners[r.key] == r {
-		delete(m.owners, r.key)
-		m.moves.Add(1)
-	}
 }
 
 // GetListenAddresses gives one address for each family that the port takes, so that an agent has exactly one queue and

@@ -66,7 +66,7 @@ func (m *Mux) judge(b []byte, k kind, r *remote, s *source) *remote {
 				}
 			}
 			r.asked(b, s, msg.useCandidate)
-		} else if r != nil && r.heard(b, &msg) {
+		} else if r != nil && r.heard(b, &msg) || m.claimed(b, &msg, s) {
 			return nil // an answer to our own check
 		}
 	}

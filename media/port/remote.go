@@ -36,6 +36,7 @@ type remote struct {
 	route   atomic.Pointer[path]
 	consent atomic.Int64 // mux.clock when it last allowed us to send to it; 0 never
 	owned   atomic.Bool  // a check of it was answered
+	claims  atomic.Bool  // it wants its address, which is another's; written under mux.mu
 	gone    atomic.Bool  // conn does not know it any more
 	asking  atomic.Int64 // mux.clock of our own last check
 	credit  atomic.Int64 // bytes of DTLS sent before it first allowed us to send
@@ -136,7 +137,7 @@ func (r *remote) write(b []byte) {
 }
 
 // respond sends an answer the way its request came. A success response says that the agent found the request genuine:
-// it makes this conn the owner of the address.
+// it makes this conn the owner of the address, or at least a claimant.
 func (r *remote) respond(b []byte) {
 	m := r.conn.mux
 	p, nominate, ok := r.answered(b)
@@ -172,21 +173,6 @@ func (r *remote) send(b []byte, p *path) {
 		m.count.overflow.Add(1)
 	default:
 		m.count.failed.Add(1)
-	}
-}
-
-// own makes r the owner of its address.
-func (m *Mux) own(r *remote) {
-	m.mu.RLock()
-	same := m.owners[r.key] == r
-	m.mu.RUnlock()
-	if same {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if r.conn.find(r.key) == r && (r.virtual == nil || m.virtual[r.key] == r.virtual) { // not removed meanwhile
-		m.giveLocked(r)
 	}
 }
 

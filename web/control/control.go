@@ -33,6 +33,17 @@ type Status struct {
 	Goroutines int    `json:"goroutines"`
 	Files      int    `json:"files"`
 	Memory     uint64 `json:"memory"`
+	Media      Media  `json:"media"`
+}
+
+// Media is the process that forwards pictures and sound, with the same figures.
+type Media struct {
+	Process    int       `json:"process"` // 0: there is none at the moment
+	Since      time.Time `json:"since"`
+	Starts     int       `json:"starts"` // since the daemon's own
+	Goroutines int       `json:"goroutines"`
+	Files      int       `json:"files"`
+	Memory     uint64    `json:"memory"`
 }
 
 // Office is one office's load.
