@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // build makes the box's programs.
@@ -82,4 +83,45 @@ func TestLaunchTellsWhy(t *testing.T) {
 	if err := d.end(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestBox is the way of a measurement: a box of our own, a room in it, viewers over UDP and through TURN over TLS.
+func TestBox(t *testing.T) {
+	t.Parallel()
+	p := build(t)
+	s, err := startBox(t.Context(), p)
+	if err != nil && !hasRooms(t, p) {
+		t.Skip("this box opens no rooms yet")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, shape := range []scenario{
+		{publishers: 1, viewers: 2, measure: time.Second},
+		{publishers: 1, viewers: 2, measure: time.Second, turn: true},
+		{publishers: 3, viewers: 3, measure: time.Second, meeting: true},
+	} {
+		out, err := fanOut(t.Context(), s.server, shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Loss < 0 || out.Loss > .25 || out.Packets == 0 || out.CPU <= 0 || out.MediaCPU <= 0 {
+			t.Errorf("%+v", out)
+		}
+	}
+}
+
+// hasRooms tells whether the operator's tool knows the verb.
+func hasRooms(t *testing.T, p programs) bool {
+	t.Helper()
+	manual, err := p.ask(t.Context(), "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(manual), "room open")
 }
