@@ -117,6 +117,9 @@ bin/.need-check: Makefile bin/.need-run
 	@touch $@
 
 bin/.need-test: Makefile bin/.need-check
-	@.ci/need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools ip=iproute2 tc=iproute2 nft=nftables \
-	  strace=strace ffmpeg=ffmpeg curl=curl openssl=openssl fc-list=fontconfig
+	@plugins=/usr/lib/$$(gcc -print-multiarch)/gstreamer-1.0; \
+	  .ci/need chromium=chromium firefox-esr=firefox-esr certutil=libnss3-tools ip=iproute2 tc=iproute2 nft=nftables \
+	  strace=strace ffmpeg=ffmpeg curl=curl openssl=openssl fc-list=fontconfig whip-client=simple-whip-client \
+	  $$plugins/libgstopus.so=gstreamer1.0-plugins-base $$plugins/libgstvpx.so=gstreamer1.0-plugins-good \
+	  $$plugins/libgstwebrtc.so=gstreamer1.0-plugins-bad $$plugins/libgstnice.so=gstreamer1.0-nice
 	@touch $@

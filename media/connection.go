@@ -163,6 +163,12 @@ func (c *connection) establish(ufrag, password string, config *dtls.Config, clie
 	if err != nil {
 		return // it is being closed
 	}
+	c.run(func() { // what guardedConn lets the agent see of media; it ends with the agent
+		var none [16]byte
+		for err := error(nil); err == nil; {
+			_, err = out.Read(none[:])
+		}
+	})
 	handshake := dtls.Server
 	if client {
 		handshake = dtls.Client

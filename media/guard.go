@@ -106,7 +106,12 @@ func (c guardedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		case err != nil:
 			return n, from, err
 		case isMedia(b[:n]):
-			c.conn.inbound.take(b[:n], c.queue == nil || c.queue.Waiting() == 0)
+			if c.conn.inbound.take(b[:n], c.queue == nil || c.queue.Waiting() == 0) {
+				// libnice, that is GStreamer, checks no more once it has found a way. Its media tell that it is there; the
+				// agent hears of it by a datagram that is neither check nor record.
+				b[0] = 0
+				return 1, from, nil
+			}
 		case isRecord(b[:n]):
 			c.conn.inbound.rest()
 			if c.conn.guard.takes(b[:n]) {

@@ -28,6 +28,9 @@ const (
 	probes = 64
 )
 
+// aliveEvery is how often the ICE agent is told that media came. It gives up after iceDisconnected and iceFailed.
+const aliveEvery = time.Second
+
 // acknowledgeEvery is the pause between two reports of what has arrived, for the publisher's own estimate of its way.
 const acknowledgeEvery = 100 * time.Millisecond
 
@@ -62,6 +65,8 @@ type inbound struct {
 	arrivals  *twcc.Recorder      // guarded by mu; nil: the publisher wants no acknowledgement
 	acks      int                 // guarded by mu; packets since the last acknowledgement
 	repeater  repeater            // guarded by mu
+	heard     bool                // guarded by mu: something genuine came since told
+	told      time.Time           // guarded by mu: when the agent was told of it
 }
 
 // begin starts the decryption, with what has come early.
@@ -89,8 +94,9 @@ func (i *inbound) guarded(f func()) {
 	f()
 }
 
-// take handles one datagram of RTP or RTCP, in place. last: no other is waiting, so what has come is handed out.
-func (i *inbound) take(b []byte, last bool) {
+// take handles one datagram of RTP or RTCP, in place. last: no other is waiting, so what has come is handed out. alive: the
+// ICE agent should be told that the other side is there.
+func (i *inbound) take(b []byte, last bool) (alive bool) {
 	i.guarded(func() {
 		switch {
 		case i.p != nil:
@@ -101,7 +107,13 @@ func (i *inbound) take(b []byte, last bool) {
 		if last {
 			i.drain()
 		}
+		if i.heard {
+			if now := i.conn.engine.now(); now.Sub(i.told) >= aliveEvery {
+				i.heard, i.told, alive = false, now, true
+			}
+		}
 	})
+	return alive
 }
 
 // rest hands out what is left.
@@ -156,6 +168,7 @@ func (i *inbound) read(b []byte) {
 		i.forged.Add(1)
 		return
 	}
+	i.heard = true
 	v, ok := parseRTP(b[:header+len(body)])
 	if !ok {
 		i.forged.Add(1)
@@ -267,6 +280,7 @@ func (i *inbound) readReports(b []byte) {
 		i.forged.Add(1)
 		return
 	}
+	i.heard = true
 	if !known && len(i.reporters) >= maxReporters {
 		fresh, err := i.p.reportReader()
 		if err != nil {

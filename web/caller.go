@@ -20,13 +20,15 @@ const visitCookieAge = 24 * 60 * 60
 type caller struct {
 	visit   appliance.VisitID
 	clerk   appliance.ClerkID
-	roles   []appliance.Role // of the clerk
-	signIn  string           // the sign-in session's hash
-	token   string           // as it came
-	ambient bool             // by a cookie, which browsers send unasked
+	roles   []appliance.Role    // of the clerk
+	signIn  string              // the sign-in session's hash
+	token   string              // as it came
+	ambient bool                // by a cookie, which browsers send unasked
+	pass    *appliance.RoomPass // of a room's token
+	hash    []byte              // of the same
 }
 
-func (c caller) anonymous() bool { return c.visit == "" && c.clerk == "" }
+func (c caller) anonymous() bool { return c.visit == "" && c.clerk == "" && c.pass == nil }
 
 // staff tells whether the caller works here.
 func (c caller) staff() bool { return c.clerk != "" }
@@ -38,6 +40,8 @@ func (c caller) all() []appliance.Role {
 		return []appliance.Role{appliance.Citizen}
 	case c.clerk != "":
 		return c.roles
+	case c.pass != nil:
+		return []appliance.Role{c.pass.Role}
 	}
 	return []appliance.Role{appliance.Anonymous}
 }
@@ -98,11 +102,14 @@ func (w *Web) bearer(r *http.Request, values []string) (caller, error) {
 	if !isUnknown(err) {
 		return caller{}, err
 	}
-	c, err := w.signedIn(r, token)
+	if c, err := w.signedIn(r, token); !isUnknown(err) {
+		return c, err
+	}
+	pass, hash, err := w.rooms.Who(r.Context(), token)
 	if isUnknown(err) {
 		return caller{}, w.guesses.miss(networkOf(r), refuse(http.StatusUnauthorized, "token-wrong"))
 	}
-	return c, err
+	return caller{pass: &pass, hash: hash, token: token}, err
 }
 
 // byVisitCookie looks for the visit that the query names, or for the only one there is.

@@ -9,6 +9,10 @@
 // request into one question or one event for package hall. Every refusal, from here or from the house, becomes a problem
 // document (problem.go), for pages a page with the same words. Texts are in pages/de.json.
 //
+// Routes for encoders and viewers (whip.go: WHIP, RFC 9725, and WHEP) differ in two things: a room's token is what they
+// come with, never a cookie, and a foreign page may be let in, if the operator named it when the room was opened (CORS, without
+// credentials). A seat is a resource at a path of its own; web keeps nothing of it, the hall knows whose it is.
+//
 // # Who owns what
 //
 // The state is the hall's; web keeps none but counters, limits and the set of open live connections. Each live

@@ -159,7 +159,7 @@ func TestHeadersEverywhere(t *testing.T) {
 func TestUnknownRoutesAndMethods(t *testing.T) {
 	h := open(t)
 	h.ask("GET", "/api/v1/nirgends", nil).wants(t, 404, "not-found")
-	h.ask("POST", "/api/v1/rooms/x/whip", "v=0").wants(t, 404, "not-found")
+	h.ask("POST", "/api/v1/rooms/x/nirgends", "v=0").wants(t, 404, "not-found")
 	h.ask("GET", "/api/v2/town", nil).wants(t, 404, "not-found")
 	a := h.ask("DELETE", "/api/v1/town", nil)
 	a.wants(t, 405, "method-not-allowed")

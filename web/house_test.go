@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -74,12 +75,18 @@ func (p *plane) Join(_ context.Context, s media.Seat) (media.Access, error) {
 }
 
 func (p *plane) Publish(_ context.Context, seat media.SeatID, o media.Offer) (media.Answer, error) {
+	if o.SDP == "v=0 refuse" {
+		return media.Answer{}, fmt.Errorf("publish: %w", media.ErrRefused)
+	}
 	return media.Answer{SDP: "answer to " + o.SDP, Late: []string{"candidate:1"}}, nil
 }
 
 func (p *plane) Subscribed(context.Context, media.SeatID, int, string) error { return nil }
-func (p *plane) Leave(context.Context, media.SeatID) error                   { return nil }
-func (p *plane) Events() <-chan media.Event                                  { return p.events }
+func (p *plane) View(_ context.Context, _ media.SeatID, sdp string) (media.Answer, error) {
+	return media.Answer{SDP: "answer to " + sdp}, nil
+}
+func (p *plane) Leave(context.Context, media.SeatID) error { return nil }
+func (p *plane) Events() <-chan media.Event                { return p.events }
 
 // lindenau is a small town: two open offices, one closed, one full.
 func lindenau() appliance.Snapshot {
@@ -143,7 +150,7 @@ func open(t testing.TB, adjust ...func(*web.Config)) *house {
 	address := h.server.Listener.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
 	c := web.Config{
-		Hall: h.hall, Tokens: h.tokens, Throttle: throttle, Demo: true, Now: now, Log: log,
+		Hall: h.hall, Tokens: h.tokens, Rooms: auth.NewRoomTokens(h.store), Throttle: throttle, Demo: true, Now: now, Log: log,
 		SignIns: h.signs,
 		Hosts:   func() []string { return []string{address, "localhost:" + port, "video.lindenau.example"} },
 	}
@@ -288,6 +295,18 @@ func (h *house) signIn(name string) string {
 	}
 	h.t.Fatal("no cookie")
 	return ""
+}
+
+// openRoom opens a room and gives the tokens to publish and to view.
+func (h *house) openRoom(name string, origins ...string) (publish, view string) {
+	h.t.Helper()
+	publish, publishHash := auth.NewRoomToken()
+	view, viewHash := auth.NewRoomToken()
+	room := appliance.OpenRoom{Name: appliance.RoomName(name), Origins: origins}
+	if _, err := h.hall.OpenRoom(h.t.Context(), room, publishHash, viewHash); err != nil {
+		h.t.Fatal(err)
+	}
+	return publish, view
 }
 
 // bearerOf is the token in a staff cookie.

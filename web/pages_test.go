@@ -428,6 +428,7 @@ func TestEveryTextIsThereAndUsed(t *testing.T) {
 // operatorsOnly are refusals of what only the operator's command line does.
 func operatorsOnly(code string) bool {
 	return slices.Contains([]string{
-		"id-invalid", "role-unknown", "limit-invalid", "duration-invalid", "parent-invalid",
+		"id-invalid", "role-unknown", "limit-invalid", "duration-invalid", "parent-invalid", "room-invalid", "origin-invalid",
+		"too-many-origins", "too-many-rooms",
 	}, code)
 }

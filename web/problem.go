@@ -106,7 +106,9 @@ func (w *Web) setRefusalHeaders(rw http.ResponseWriter, p *refusal) {
 		h.Set("Upgrade", "websocket")
 		h.Set("Connection", "Upgrade")
 	case http.StatusUnsupportedMediaType:
-		h.Set("Accept", "application/json")
+		if h.Get("Accept-Post") == "" && h.Get("Accept-Patch") == "" {
+			h.Set("Accept", "application/json")
+		}
 	}
 	w.counters.refused(p.status)
 }

@@ -23,6 +23,7 @@ type route struct {
 	link    bool // its path holds a secret: never logged, no referrer
 	keyed   bool // takes an Idempotency-Key
 	bare    bool // no origin asked: reports of the browser itself
+	tool    bool // for encoders and viewers: foreign pages are let in that the room names
 }
 
 func (r route) name() string { return r.method + " " + r.pattern }
@@ -42,6 +43,7 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 // routes is the one table of all routes. A test compares it with auth's table and with openapi.yaml.
 func (w *Web) routes() []route {
 	get, post, put, del := http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+	patch, options := http.MethodPatch, http.MethodOptions
 	return []route{
 		{method: get, pattern: "/api/v1/town", handle: w.getTown},
 		{method: get, pattern: "/api/v1/openapi.yaml", handle: w.getDescription},
@@ -62,6 +64,16 @@ func (w *Web) routes() []route {
 		{method: post, pattern: "/api/v1/visits/{id}/recall", handle: w.recall, keyed: true},
 		{method: post, pattern: "/api/v1/visits/{id}/finish", handle: w.finish, keyed: true},
 		{method: post, pattern: "/api/v1/visits/{id}/note", handle: w.note, keyed: true},
+		{method: post, pattern: whipPath, handle: w.postWHIP, tool: true},
+		{method: options, pattern: whipPath, handle: w.preflight, tool: true},
+		{method: patch, pattern: whipPath + seatPath, handle: w.patchWHIP, tool: true},
+		{method: del, pattern: whipPath + seatPath, handle: w.deleteWHIP, tool: true},
+		{method: options, pattern: whipPath + seatPath, handle: w.preflight, tool: true},
+		{method: post, pattern: whepPath, handle: w.postWHEP, tool: true},
+		{method: options, pattern: whepPath, handle: w.preflight, tool: true},
+		{method: patch, pattern: whepPath + seatPath, handle: w.patchWHEP, tool: true},
+		{method: del, pattern: whepPath + seatPath, handle: w.deleteWHEP, tool: true},
+		{method: options, pattern: whepPath + seatPath, handle: w.preflight, tool: true},
 		{method: get, pattern: live.Path, handle: w.live},
 		{method: get, pattern: "/healthz", handle: w.healthy},
 		{method: get, pattern: "/readyz", handle: w.ready},
@@ -152,7 +164,16 @@ func (w *Web) admit(c *call) error {
 	asksOrigin := changes(c.r.Method) && !c.route.bare || c.route.pattern == live.Path
 	from := absent
 	if asksOrigin {
-		if from = w.originOf(c.r); from == foreign && !w.ownForm(c) {
+		if from = w.originOf(c.r); from == foreign && c.route.tool {
+			lets, err := w.letIn(c)
+			if err != nil {
+				return err
+			}
+			if lets {
+				from = absent
+			}
+		}
+		if from == foreign && !w.ownForm(c) && c.r.Method != http.MethodOptions {
 			w.counters.wrongOrigin.Add(1)
 			return refuse(http.StatusForbidden, "foreign-origin")
 		}

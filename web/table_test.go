@@ -57,6 +57,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	id, token := h.arrive("buergerbuero", "Ilse")
 	weber, verwaltung := h.signIn("weber"), h.signIn("verwaltung")
 	visitCookie := "__Host-visit-" + id + "=" + token
+	publish, view := h.openRoom("saal")
 	callers := []struct {
 		name   string
 		role   appliance.Role
@@ -69,12 +70,15 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		{"visit by cookie", appliance.Citizen, []string{"Cookie", visitCookie}},
 		{"clerk by token", appliance.ClerkRole, []string{"Authorization", bearerOf(weber)}},
 		{"clerk by cookie", appliance.ClerkRole, []string{"Cookie", weber}},
+		{"publisher", appliance.RoomDevice, []string{"Authorization", "Bearer " + publish}},
+		{"viewer", appliance.Viewer, []string{"Authorization", "Bearer " + view}},
 		{"administrator by token", appliance.Administrator, []string{"Authorization", bearerOf(verwaltung)}},
 		{"administrator by cookie", appliance.Administrator, []string{"Cookie", verwaltung}},
 	}
 	for _, r := range h.web.Table() {
 		path := strings.NewReplacer(
 			"{id}", strings.Repeat("0", 32), "{office}", "bauamt", "{token}", token, "{code}", "malformed",
+			"{room}", "saal", "{seat}", strings.Repeat("0", 32),
 			"{path...}", "none.js", "{page...}", "", "{$}", "",
 		).Replace(r.Pattern)
 		if r.Method == "DELETE" && r.Pattern == "/api/v1/login" {

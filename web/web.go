@@ -31,6 +31,12 @@ type VisitTokens interface {
 	Who(ctx context.Context, token string) (appliance.VisitID, error)
 }
 
+// RoomTokens is what web needs of the tokens of open rooms: *auth.RoomTokens.
+type RoomTokens interface {
+	// Who gives what a token opens, and the token's hash.
+	Who(ctx context.Context, token string) (appliance.RoomPass, []byte, error)
+}
+
 // Arrivals slows a network down that begins too many visits: *auth.Throttle.
 type Arrivals interface {
 	Arrive(network string) error
@@ -41,12 +47,13 @@ type Config struct {
 	Hall     *hall.Hall
 	SignIns  SignIns
 	Tokens   VisitTokens
+	Rooms    RoomTokens
 	Throttle Arrivals
 	// Hosts gives the accepted host[:port]s; it may change while the box runs.
 	Hosts func() []string
 	// Secure says that browsers trust the certificate: then they are told never to come without TLS.
 	Secure bool
-	// Demo switches off the limit on guessed tokens, so that checks may guess.
+	// Demo switches off the limits on guessed tokens and on seats taken in open rooms, so that checks may do both.
 	Demo bool
 	// Assets are the built browser files; nil: those embedded.
 	Assets *ui.Assets
@@ -59,6 +66,7 @@ type Web struct {
 	hall     *hall.Hall
 	signIns  SignIns
 	tokens   VisitTokens
+	rooms    RoomTokens
 	hosts    func() []string
 	secure   bool
 	now      func() time.Time
@@ -68,7 +76,8 @@ type Web struct {
 	pages    *pages
 	mux      *http.ServeMux
 	arrivals Arrivals
-	guesses  *guesses
+	guesses  *guesses // of tokens
+	seats    *guesses // taken in open rooms
 	lines    lines
 	look     time.Duration // between two looks whether a live connection's sign-in is still good
 	counters counters
@@ -77,7 +86,8 @@ type Web struct {
 
 // New makes a Web. It starts nothing; its goroutines live with the connections.
 func New(c Config) (*Web, error) {
-	if c.Hall == nil || c.SignIns == nil || c.Tokens == nil || c.Throttle == nil || c.Hosts == nil || c.Now == nil || c.Log == nil {
+	if c.Hall == nil || c.SignIns == nil || c.Tokens == nil || c.Rooms == nil || c.Throttle == nil || c.Hosts == nil ||
+		c.Now == nil || c.Log == nil {
 		return nil, errors.New("new web: incomplete configuration")
 	}
 	if c.Assets == nil {
@@ -91,8 +101,9 @@ func New(c Config) (*Web, error) {
 		c.Log.Warn("browser code was not built: pages go without style and live pages without script")
 	}
 	w := &Web{
-		hall: c.Hall, signIns: c.SignIns, tokens: c.Tokens, hosts: c.Hosts, secure: c.Secure, now: c.Now, log: c.Log,
-		assets: c.Assets, arrivals: c.Throttle, guesses: newGuesses(c.Now, c.Demo), lines: newLines(), look: lookEvery,
+		hall: c.Hall, signIns: c.SignIns, tokens: c.Tokens, rooms: c.Rooms, hosts: c.Hosts, secure: c.Secure, now: c.Now, log: c.Log,
+		assets: c.Assets, arrivals: c.Throttle, guesses: newGuesses(c.Now, guessesPerMinute, c.Demo),
+		seats: newGuesses(c.Now, seatsPerMinute, c.Demo), lines: newLines(), look: lookEvery,
 	}
 	var err error
 	if w.texts, err = readCatalogue(); err != nil {

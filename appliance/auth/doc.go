@@ -5,8 +5,9 @@
 //
 // A citizen holds a visit's token: 256 bits derived from the visit's id and the box's secret ([VisitTokens]), so that a
 // repeated arrival can be answered alike while only the token's hash is stored. A clerk holds a sign-in session's
-// token: 256 random bits, stored hashed ([SignIns]). Both are looked up by hash, so that neither a copy of the database nor the
-// time a look-up takes gives a token away.
+// token: 256 random bits, stored hashed ([SignIns]). A room that the operator opened has two such tokens
+// ([RoomTokens]): who holds the one is a room device and publishes, who holds the other is a viewer. All are looked up by
+// hash, so that neither a copy of the database nor the time a look-up takes gives a token away.
 //
 // # Signing in
 //

@@ -30,7 +30,7 @@ func Table() []Rule {
 	staff := []appliance.Role{appliance.ClerkRole, appliance.Host, appliance.Administrator}
 	administrator := []appliance.Role{appliance.Administrator}
 	talkers := []appliance.Role{appliance.Citizen, appliance.ClerkRole}
-	return []Rule{
+	return append(roomRules(), []Rule{
 		// The public API.
 		{"GET /api/v1/town", all},
 		{"GET /api/v1/openapi.yaml", all},
@@ -89,6 +89,24 @@ func Table() []Rule {
 		{"live devices", talkers},
 		{"live text", talkers},
 		{"live take_over", talkers},
+	}...)
+}
+
+// roomRules are those of rooms that the operator opened. A browser asks by OPTIONS before it knows a token.
+func roomRules() []Rule {
+	all := anyone()
+	publisher, viewer := []appliance.Role{appliance.RoomDevice}, []appliance.Role{appliance.Viewer}
+	return []Rule{
+		{"POST /api/v1/rooms/{room}/whip", publisher},
+		{"OPTIONS /api/v1/rooms/{room}/whip", all},
+		{"PATCH /api/v1/rooms/{room}/whip/{seat}", publisher},
+		{"DELETE /api/v1/rooms/{room}/whip/{seat}", publisher},
+		{"OPTIONS /api/v1/rooms/{room}/whip/{seat}", all},
+		{"POST /api/v1/rooms/{room}/whep", viewer},
+		{"OPTIONS /api/v1/rooms/{room}/whep", all},
+		{"PATCH /api/v1/rooms/{room}/whep/{seat}", viewer},
+		{"DELETE /api/v1/rooms/{room}/whep/{seat}", viewer},
+		{"OPTIONS /api/v1/rooms/{room}/whep/{seat}", all},
 	}
 }
 

@@ -17,6 +17,8 @@ type Media interface {
 	Publish(ctx context.Context, seat media.SeatID, offer media.Offer) (media.Answer, error)
 	// Subscribed hands in the browser's answer to a SubscribeOffer.
 	Subscribed(ctx context.Context, seat media.SeatID, revision int, sdp string) error
+	// View answers a viewer's offer, for a foreign seat. A second offer renegotiates the same connection.
+	View(ctx context.Context, seat media.SeatID, sdp string) (media.Answer, error)
 	// Leave closes the seat's connections and revokes its relay credentials. Unknown seats are no error.
 	Leave(ctx context.Context, seat media.SeatID) error
 	// Events is closed when the plane has closed.
@@ -30,6 +32,7 @@ type Store interface {
 	Write(ctx context.Context, entries []store.Entry) error
 	// Answered looks up the first answer to a repeated request; nil when there is none.
 	Answered(ctx context.Context, key store.Key) (*store.Answer, error)
+	RoomStore
 }
 
 // Request is one wish to change the house.

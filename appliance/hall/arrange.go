@@ -61,9 +61,9 @@ func (s *steward) arrange(ctx context.Context, now time.Time, id appliance.Visit
 func (s *steward) openRoom(ctx context.Context, id appliance.VisitID) *room {
 	r := newRoom(id, s.plane, s.seats, s.now, s.log)
 	s.rooms[id] = r
-	s.seats.enter(r)
+	s.seats.enter(r.id, r)
 	s.hall.running.Go(func() {
-		defer s.seats.remove(r)
+		defer s.seats.remove(r.id)
 		if r.run(ctx) {
 			s.hall.tell(&roomFailed{room: r})
 		}

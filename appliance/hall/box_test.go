@@ -35,6 +35,7 @@ type plane struct {
 	most   int          // people in one room at once
 	refuse error        // of Join
 	stuck  error        // of Leave
+	unfit  error        // of Publish and View
 	faulty bool         // Join panics
 	offers []media.Offer
 	gate   chan struct{} // when not nil, Join waits for it
@@ -86,6 +87,9 @@ func (p *plane) Publish(_ context.Context, id media.SeatID, o media.Offer) (medi
 	if _, ok := p.seats[id]; !ok {
 		return media.Answer{}, errors.New("no such seat")
 	}
+	if p.unfit != nil {
+		return media.Answer{}, p.unfit
+	}
 	if o.SDP == "nonsense" {
 		return media.Answer{}, errors.New("description not understood")
 	}
@@ -100,6 +104,10 @@ func (p *plane) Subscribed(_ context.Context, id media.SeatID, _ int, sdp string
 		return errors.New("not taken")
 	}
 	return nil
+}
+
+func (p *plane) View(ctx context.Context, id media.SeatID, sdp string) (media.Answer, error) {
+	return p.Publish(ctx, id, media.Offer{SDP: sdp})
 }
 
 func (p *plane) Leave(_ context.Context, id media.SeatID) error {

@@ -7,30 +7,33 @@ import (
 	"schalter/media"
 )
 
+// hearer is a room, of whichever kind. It never waits.
+type hearer interface{ hear(media.Event) }
+
 // directory finds the room of a seat, for what the media plane tells.
 type directory struct {
 	mu    sync.Mutex
-	seats map[media.SeatID]*room // guarded by mu
-	rooms map[media.RoomID]*room // guarded by mu
+	seats map[media.SeatID]hearer // guarded by mu
+	rooms map[media.RoomID]hearer // guarded by mu
 }
 
 func newDirectory() *directory {
-	return &directory{seats: make(map[media.SeatID]*room), rooms: make(map[media.RoomID]*room)}
+	return &directory{seats: make(map[media.SeatID]hearer), rooms: make(map[media.RoomID]hearer)}
 }
 
-func (d *directory) enter(r *room) {
+func (d *directory) enter(id media.RoomID, r hearer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.rooms[r.id] = r
+	d.rooms[id] = r
 }
 
-func (d *directory) remove(r *room) {
+func (d *directory) remove(id media.RoomID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.rooms, r.id)
+	delete(d.rooms, id)
 }
 
-func (d *directory) seat(id media.SeatID, r *room) {
+func (d *directory) seat(id media.SeatID, r hearer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seats[id] = r
@@ -42,7 +45,7 @@ func (d *directory) unseat(id media.SeatID) {
 	delete(d.seats, id)
 }
 
-func (d *directory) find(e media.Event) *room {
+func (d *directory) find(e media.Event) hearer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e.Kind == media.RoomEnded {

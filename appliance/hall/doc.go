@@ -34,6 +34,15 @@
 // A seat whose media failed is replaced, at most once a second. Real-time text goes from page to page through the room
 // and needs no seat; it ends with the talk. After a restart rooms of running talks open again when their people come back.
 //
+// # Rooms that stand open
+//
+// The operator opens rooms by name for encoders and viewers, which come with one of two tokens and are called guests. The
+// store keeps the rooms, so they outlive a restart; a room's goroutine begins with its first guest and ends when the room is
+// closed. It looks after its guests as a talk's room does after its two people, but knows neither visits nor lines: a
+// guest's seat is answered once, ends when its connection is lost, and coming back is the guest's own business. In one
+// room there are at most 8 who publish and 200 who view. Meeting rooms and events will be rooms of this kind with more
+// parts than two.
+//
 // # Ownership
 //
 // The steward owns the house, the people with open pages and the list of rooms. A room owns its seats, text and devices.

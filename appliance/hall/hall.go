@@ -36,6 +36,7 @@ type Hall struct {
 	cancel  context.CancelFunc
 	now     func() time.Time
 	town    townCache
+	guests  *guestRooms
 }
 
 // Open loads the house and starts it. It stops by Close.
@@ -60,6 +61,7 @@ func Open(ctx context.Context, c Config) (*Hall, error) {
 		cancel: cancel, now: c.Now, town: townCache{turn: make(chan struct{}, 1)},
 	}
 	seats := newDirectory()
+	h.guests = newGuestRooms(running, c, h, seats)
 	s := newSteward(c, h, seats, stored)
 	h.running.Go(func() { s.run(running) })
 	h.running.Go(func() { seats.dispatch(c.Media.Events(), h.done, c.Log) })
@@ -69,7 +71,10 @@ func Open(ctx context.Context, c Config) (*Hall, error) {
 // Close stops taking requests, ends the lines and the rooms and waits for every goroutine. What was taken is still
 // decided and stored. When ctx ends first, calls to store and media are cancelled and waited for.
 func (h *Hall) Close(ctx context.Context) error {
-	h.closing.Do(func() { close(h.quit) })
+	h.closing.Do(func() {
+		h.guests.close()
+		close(h.quit)
+	})
 	defer h.cancel()
 	ended := make(chan struct{})
 	go func() { // owned by this call: it is waited for on both ways below

@@ -11,4 +11,5 @@ type (
 	SeatID = media.SeatID
 	Offer  = media.Offer
 	Source = media.Source
+	Relay  = media.RelayServer
 )

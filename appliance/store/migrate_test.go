@@ -96,6 +96,10 @@ func TestFixturesOfEverySchema(t *testing.T) {
 			if err := s.Check(t.Context()); err != nil {
 				t.Error(err)
 			}
+			// Rooms came with schema 2, and with one of them its fixture.
+			if rooms, err := s.Rooms(t.Context()); err != nil || len(rooms) != min(i, 1) {
+				t.Errorf("rooms %+v, %v", rooms, err)
+			}
 			write(t, s, arrival(500, noon))
 			if _, err := s.Sweep(t.Context(), noon.Add(48*time.Hour)); err != nil {
 				t.Error(err)
@@ -114,6 +118,10 @@ func makeFixture(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	write(t, s, Entry{Change: appliance.Change{At: noon, Talk: time.Minute, TalkAt: "standesamt"}})
+	room := appliance.OpenRoom{Name: "saal", Origins: []string{"https://www.lindenau.example"}, OpenedAt: noon}
+	if _, err := s.PutRoom(t.Context(), room, sum("publish"), sum("view")); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Sweep(t.Context(), noon); err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +157,11 @@ func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	s := filled(t)
 	path := s.path
+	names, err := steps(migrations())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := len(names) + 1
 	history(t, s)
 	old := load(t, s)
 	if err := s.Close(); err != nil {
@@ -161,14 +174,14 @@ func TestUpgrade(t *testing.T) {
 	}
 	var version, rows int
 	err = next.readers.QueryRowContext(t.Context(), `SELECT user_version, (SELECT count(*) FROM forms) FROM pragma_user_version`).Scan(&version, &rows)
-	if err != nil || version != 2 || rows != 2 {
+	if err != nil || version != newest || rows != 2 {
 		t.Errorf("schema %d, %d rows, %v", version, rows, err)
 	}
 	if got := load(t, next); len(got.Visits) != len(old.Visits) || got.Town != old.Town {
 		t.Errorf("the upgraded house: %+v", got)
 	}
 	// The copy from before is whole, for the owner alone, and goes after a day.
-	before := path + ".before-0002"
+	before := fmt.Sprintf("%s.before-%04d", path, newest)
 	if st, err := os.Stat(before); err != nil || st.Mode().Perm() != 0o600 {
 		t.Fatalf("copy: %v, %v", st, err)
 	}

@@ -1,7 +1,7 @@
 -- The result of all migrations, written by `go test ./appliance/store -run Schema -update`.
 
 PRAGMA application_id = 0x5363686c;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE answers (
   caller TEXT    NOT NULL,
@@ -112,6 +112,15 @@ CREATE TABLE reasons (
   visit TEXT   NOT NULL,
   salt BLOB    NOT NULL CHECK (length(salt) = 16),
   text TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE rooms (
+  name         TEXT    PRIMARY KEY NOT NULL COLLATE NOCASE CHECK (name <> ''),
+  publish_hash BLOB    NOT NULL UNIQUE CHECK (length(publish_hash) = 32), -- SHA-256 of the token; the token itself is never stored
+  view_hash    BLOB    NOT NULL UNIQUE CHECK (length(view_hash) = 32),
+  origins      TEXT    NOT NULL CHECK (json_valid(origins)), -- of foreign pages that may use the room
+  opened_at    INTEGER NOT NULL,
+  CHECK (publish_hash <> view_hash)
 ) STRICT;
 
 CREATE TABLE secrets (

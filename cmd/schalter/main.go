@@ -19,6 +19,9 @@ const manual = `schalter – Werkzeug für den Betrieb des Videoschalters
   schalter --data DIR [--json] status             Wie geht es der Box? Adressen, Ämter, wer wartet
   schalter --data DIR [--json] visits             offene Vorgänge, ohne Namen und Anliegen
   schalter --data DIR [--json] clerk add NAME …   neue Anmeldung für das Personal
+  schalter --data DIR [--json] room open NAME …   Raum für eine Kamera oder einen Encoder (WHIP) und Zuschauer (WHEP)
+  schalter --data DIR [--json] room list          offene Räume, und wie viele darin sind
+  schalter --data DIR [--json] room close NAME    Raum schließen; wer darin ist, muss gehen
   schalter --data DIR [--json] doctor             Was stimmt nicht, und was ist zu tun?
   schalter --version | --help
 
@@ -31,6 +34,12 @@ clerk add NAME --name "Sabine Weber" --title "Frau Weber" --office AMT[,AMT] [--
   --office  Kürzel der Ämter, siehe status
   --role    clerk (voreingestellt), host, administrator
   Das Passwort wird am Bildschirm erfragt oder aus der ersten Zeile der Eingabe gelesen; mindestens 8 Zeichen.
+
+room open NAME [--origin https://www.stadt.example] …
+  NAME      steht in der Adresse des Raums: Buchstaben a–z, Ziffern, Punkt, Binde- und Unterstrich
+  --origin  fremde Webseite, die den Raum einbetten darf; mehrfach möglich. Ohne sie darf es keine.
+  Ist der Raum schon offen, bekommt er neue Schlüssel und die Seiten, die hier stehen. Die alten Schlüssel gelten nicht
+  mehr; wer gerade verbunden ist, bleibt es. Wer alle hinaushaben will, schließt den Raum vorher.
 
 Endet mit 0 nach Erfolg, 1 nach einem Fehler, 2 bei falschen Angaben, 3 wenn in DIR kein schalterd läuft,
 4 wenn doctor etwas findet, das Menschen abweist.
@@ -81,7 +90,7 @@ type verb struct {
 }
 
 func verbs() []verb {
-	return []verb{{"status", status}, {"visits", visits}, {"clerk", clerk}, {"doctor", doctor}}
+	return []verb{{"status", status}, {"visits", visits}, {"clerk", clerk}, {"doctor", doctor}, {"room", room}}
 }
 
 func command(ctx context.Context, args []string, t terminal) int {
@@ -131,12 +140,12 @@ func dispatch(ctx context.Context, args []string, t terminal) error {
 		fmt.Fprintln(t.out, "schalter", version())
 		return nil
 	case flags.NArg() == 0:
-		return &usageError{"Was soll geschehen? Es fehlt ein Befehl: status, visits, clerk add oder doctor."}
+		return &usageError{"Was soll geschehen? Es fehlt ein Befehl: status, visits, clerk add, room oder doctor."}
 	}
 	all := verbs()
 	i := slices.IndexFunc(all, func(v verb) bool { return v.name == flags.Arg(0) })
 	if i < 0 {
-		return &usageError{fmt.Sprintf("Den Befehl %q gibt es nicht. Möglich sind status, visits, clerk add und doctor.", flags.Arg(0))}
+		return &usageError{fmt.Sprintf("Den Befehl %q gibt es nicht. Möglich sind status, visits, clerk add, room und doctor.", flags.Arg(0))}
 	}
 	c.args = flags.Args()[1:]
 	if slices.Contains(c.args, "--help") || slices.Contains(c.args, "-h") {

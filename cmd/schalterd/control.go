@@ -89,6 +89,9 @@ func (o *operator) routes() http.Handler {
 	mux.HandleFunc(control.VisitsRoute, answer(o.visits))
 	mux.HandleFunc(control.DoctorRoute, answer(o.doctor))
 	mux.HandleFunc(control.ClerksRoute, answer(o.addClerk))
+	mux.HandleFunc(control.RoomsRoute, answer(o.rooms))
+	mux.HandleFunc(control.OpenRoute, answer(o.openRoom))
+	mux.HandleFunc(control.CloseRoute, answer(o.closeRoom))
 	mux.HandleFunc(control.MetricsRoute, o.metrics)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &control.Problem{Type: "unknown-route", Title: "Das kennt diese Box nicht", Status: http.StatusNotFound,
@@ -128,8 +131,14 @@ func problemOf(err error) *control.Problem {
 		return &control.Problem{Type: "internal", Title: "Das hat nicht geklappt", Status: http.StatusInternalServerError, Detail: err.Error()}
 	}
 	p = &control.Problem{Type: e.Code, Title: "Das geht so nicht", Status: http.StatusUnprocessableEntity, Detail: e.Error()}
-	if e.Kind == appliance.Unavailable {
+	switch e.Kind {
+	case appliance.Unavailable:
 		p.Title, p.Status = "Die Box kann das gerade nicht", http.StatusServiceUnavailable
+	case appliance.NotFound:
+		p.Status = http.StatusNotFound
+	case appliance.Conflict:
+		p.Status = http.StatusConflict
+	default: // a value at fault
 	}
 	texts := map[string]string{ //nolint:gosec // texts about passwords, not passwords
 		"id-invalid":         "Der Anmeldename besteht aus kleinen Buchstaben a–z, Ziffern, Punkt, Binde- und Unterstrich.",
@@ -143,6 +152,11 @@ func problemOf(err error) *control.Problem {
 		"title-too-long":     "Die Anrede ist zu lang: höchstens 100 Zeichen.",
 		"password-too-short": "Das Passwort ist zu kurz: mindestens 8 Zeichen.",
 		"password-too-long":  "Das Passwort ist zu lang.",
+		"room-invalid":       "Der Name eines Raums besteht aus Buchstaben a–z, Ziffern, Punkt, Binde- und Unterstrich, höchstens 64 Zeichen.",
+		"room-unknown":       "Ein Raum mit diesem Namen ist nicht offen. „schalter room list“ zeigt alle.",
+		"too-many-rooms":     fmt.Sprintf("Es sind schon %d Räume offen. Schließen Sie einen mit „schalter room close“.", appliance.MaxRooms),
+		"origin-invalid":     "Eine Herkunft ist eine Adresse ohne Pfad, zum Beispiel https://www.lindenau.example.",
+		"too-many-origins":   fmt.Sprintf("Das sind zu viele Seiten: höchstens %d.", appliance.MaxOrigins),
 	}
 	if text, ok := texts[e.Code]; ok {
 		p.Detail = text
@@ -237,14 +251,22 @@ func (o *operator) doctor(r *http.Request) ([]control.Finding, error) {
 	return all, nil
 }
 
+// decode reads a body strictly.
+func decode(r *http.Request, v any) error {
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return &control.Problem{Type: "malformed", Title: "Das ist nicht zu verstehen", Status: http.StatusBadRequest, Detail: err.Error()}
+	}
+	return nil
+}
+
 // addClerk makes a member of staff and sets the password. A clerk whose password was not set, because the box was switched off in
 // between, may be added again.
 func (o *operator) addClerk(r *http.Request) (control.Clerk, error) {
 	var c control.Clerk
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&c); err != nil {
-		return c, &control.Problem{Type: "malformed", Title: "Das ist nicht zu verstehen", Status: http.StatusBadRequest, Detail: err.Error()}
+	if err := decode(r, &c); err != nil {
+		return c, err
 	}
 	row := appliance.Clerk{ID: appliance.ClerkID(c.ID), Name: c.Name, Title: c.Title}
 	for _, role := range c.Roles {

@@ -163,7 +163,13 @@ func (l *page) close() {
 
 // peer makes one connection as a browser on this machine would: over the networks, and when there are servers by them alone.
 func peer(servers []webrtc.ICEServer, over ...webrtc.NetworkType) (*webrtc.PeerConnection, error) {
+	return adjusted(func(*webrtc.SettingEngine) {}, servers, over...)
+}
+
+// adjusted is a peer with other settings.
+func adjusted(adjust func(*webrtc.SettingEngine), servers []webrtc.ICEServer, over ...webrtc.NetworkType) (*webrtc.PeerConnection, error) {
 	settings := webrtc.SettingEngine{}
+	adjust(&settings)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)

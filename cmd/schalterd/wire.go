@@ -212,6 +212,7 @@ func (d *daemon) openWeb(context.Context) error {
 			Secrets: d.store, Rows: d.store, Passwords: d.passwords, Throttle: throttle, Now: time.Now, Log: d.log,
 		}),
 		Throttle: throttle,
+		Rooms:    auth.NewRoomTokens(d.store),
 		Tokens:   auth.NewVisitTokens(key, d.store), Hosts: func() []string { return d.network.where().hosts },
 		Secure: !d.network.cert.Own(), Demo: d.isDemo(), Now: time.Now, Log: d.log,
 	})

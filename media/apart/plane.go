@@ -116,6 +116,11 @@ func (p *Plane) Publish(ctx context.Context, seat media.SeatID, offer media.Offe
 	return of[media.Answer](ctx, p, publish, seat, offer)
 }
 
+// View answers a viewer's offer; see media.Plane.
+func (p *Plane) View(ctx context.Context, seat media.SeatID, sdp string) (media.Answer, error) {
+	return of[media.Answer](ctx, p, view, seat, sdp)
+}
+
 // Subscribed hands in the browser's answer to a SubscribeOffer; see media.Plane.
 func (p *Plane) Subscribed(ctx context.Context, seat media.SeatID, revision int, sdp string) error {
 	_, err := of[nothing](ctx, p, subscribed, seat, settled{revision, sdp})

@@ -240,6 +240,9 @@ func methods() map[string]do {
 		publish: on(func(ctx context.Context, s *server, seat media.SeatID, given media.Offer) (media.Answer, error) {
 			return s.Plane.Publish(ctx, seat, given)
 		}),
+		view: on(func(ctx context.Context, s *server, seat media.SeatID, sdp string) (media.Answer, error) {
+			return s.Plane.View(ctx, seat, sdp)
+		}),
 		subscribed: on(func(ctx context.Context, s *server, seat media.SeatID, given settled) (nothing, error) {
 			return nothing{}, s.Plane.Subscribed(ctx, seat, given.Revision, given.SDP)
 		}),

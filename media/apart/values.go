@@ -40,6 +40,7 @@ type request struct {
 const (
 	join       = "join"
 	publish    = "publish"
+	view       = "view"
 	subscribed = "subscribed"
 	leave      = "leave"
 	stats      = "stats"

@@ -14,6 +14,9 @@ const (
 	VisitsRoute  = "GET /visits"
 	DoctorRoute  = "GET /doctor"
 	ClerksRoute  = "POST /clerks"
+	RoomsRoute   = "GET /rooms"
+	OpenRoute    = "POST /rooms"
+	CloseRoute   = "POST /rooms/close"
 	MetricsRoute = "GET /metrics" // Prometheus text
 )
 
@@ -77,6 +80,28 @@ type Clerk struct {
 	Offices  []string `json:"offices"`
 	Roles    []string `json:"roles"`
 	Password string   `json:"password,omitempty"`
+}
+
+// RoomWish names a room to open or close. Origins are the foreign pages that may use it, for OpenRoute.
+type RoomWish struct {
+	Room    string   `json:"room"`
+	Origins []string `json:"origins,omitempty"`
+}
+
+// OpenedRoom answers OpenRoute: the room as its address names it, and its two tokens, which are told this once.
+type OpenedRoom struct {
+	Room         string `json:"room"`
+	PublishToken string `json:"publish_token"`
+	ViewToken    string `json:"view_token"`
+}
+
+// Room is an open room and who is in it.
+type Room struct {
+	Room       string    `json:"room"`
+	Origins    []string  `json:"origins"`
+	OpenedAt   time.Time `json:"opened_at"`
+	Publishers int       `json:"publishers"`
+	Viewers    int       `json:"viewers"`
 }
 
 // Finding is one thing that the doctor looked at.

@@ -1,5 +1,6 @@
 // Browser tests of the whole product: the built daemon in one network namespace, Chromium and Firefox in another.
-//   node run.mjs [suite …]      as root; needs chromium, firefox-esr, libnss3-tools, iproute2, nftables, curl
+//   node run.mjs [suite …]      as root; needs chromium, firefox-esr, libnss3-tools, iproute2, nftables, curl;
+//                              for the encoder simple-whip-client, gcc and GStreamer's plugins (base, good, bad, nice)
 // Ends with the plain line "N passed, N failed".
 import {spawn} from 'node:child_process';
 import fs from 'node:fs';
