@@ -30,7 +30,7 @@ run: bin/.need-run build ## install what is missing, build, start the demo town 
 	@exec bin/schalterd --data '$(DATA)' --listen '$(LISTEN)' --demo
 
 .PHONY: build
-build: bin/schalterd bin/schalter ## build bin/schalterd and bin/schalter
+build: bin/schalterd bin/schalter bin/schalter-load ## build bin/schalterd, bin/schalter and bin/schalter-load
 
 .PHONY: ui
 ui: bin/.ui ## build the browser code alone
@@ -52,7 +52,11 @@ fuzz: bin/.ui ## every fuzz target; FUZZ=1m for a minute each
 	@.ci/steps fuzz
 
 .PHONY: bench
-bench: bin/.ui ## the benchmarks, ten times each, as benchstat reads them
+bench: bin/.need-run build ## the box beside the textbook SFU: CPU per packet, memory, delay, as ratios (6 minutes)
+	bin/schalter-load bench
+
+.PHONY: bench-go
+bench-go: bin/.ui ## the benchmarks of the Go code, ten times each, as benchstat reads them
 	nice go test -run='^$$' -bench=. -benchmem -count=10 ./media/... ./appliance/...
 
 .PHONY: lint
@@ -84,6 +88,10 @@ bin/schalterd: bin/.ui $(GO_SOURCES) go.mod go.sum | bin/.need-run
 
 bin/schalter: $(GO_SOURCES) go.mod go.sum | bin/.need-run
 	go build -trimpath -o $@ ./cmd/schalter
+	@touch $@
+
+bin/schalter-load: $(GO_SOURCES) go.mod go.sum | bin/.need-run
+	go build -trimpath -o $@ ./cmd/schalter-load
 	@touch $@
 
 bin/.ui: web/ui/node_modules/.package-lock.json $(UI_SOURCES)
