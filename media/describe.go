@@ -9,6 +9,9 @@ import (
 const (
 	uriLevel     = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 	uriTransport = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+	uriSection   = "urn:ietf:params:rtp-hdrext:sdes:mid"
+	uriLayer     = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+	uriRepaired  = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 )
 
 // levelID and transportID are the ids of the extensions in our own offers. Ids are agreed for each connection, so a publisher's never go
@@ -88,8 +91,22 @@ func (s section) write(line func(string, ...any), d description) {
 	if s.transport != 0 {
 		line("a=extmap:%d %s", s.transport, uriTransport)
 	}
+	for _, e := range []struct {
+		id  uint8
+		uri string
+	}{{s.names.section, uriSection}, {s.names.layer, uriLayer}, {s.names.repaired, uriRepaired}} {
+		if e.id != 0 {
+			line("a=extmap:%d %s", e.id, e.uri)
+		}
+	}
 	for _, f := range s.formats {
 		s.writeFormat(line, f)
+	}
+	if len(s.layers) > 0 {
+		for _, name := range s.layers {
+			line("a=rid:%s recv", name)
+		}
+		line("a=simulcast:recv %s", strings.Join(s.layers, ";"))
 	}
 	if s.label != "" {
 		line("a=msid:%s", s.label)

@@ -73,5 +73,9 @@
 //     comes back with a new seat and gets through. A foreign seat may have it at once.
 //   - An m-line whose track has gone rests, and carries another track after the offer that put it to rest was
 //     answered, not before: browsers confuse an end and a beginning on one m-line at once.
-//   - Layers and bandwidth estimation have their place here (layer.go, allocation.go) and are not there yet.
+//   - A camera may come in up to three layers (simulcast, RFC 8853). Their streams are not named in the description; each
+//     says in its first packets whose it is, and is believed when the packet is genuine. A sender changes the layer at a
+//     key frame, when another is wanted or the present one has fallen silent, and numbers, time and pictures run on.
+//   - Who begins to receive gets what has come since the newest key frame, if that is young; else one is asked for. Requests
+//     are throttled, so without it the first picture would wait for the pause.
 package media

@@ -158,7 +158,7 @@ func TestKeyFramesAreAskedForInMeasure(t *testing.T) {
 	answering(t, vp8, func(r *receiver, p *post) {
 		began := time.Now()
 		for time.Since(began) < 3*time.Second {
-			r.track.wantKey()
+			r.wantKey()
 			time.Sleep(20 * time.Millisecond)
 		}
 		synctest.Wait()

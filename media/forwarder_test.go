@@ -105,8 +105,8 @@ func testTrack(c codec, seat SeatID) (*track, *receiver) {
 	}
 	f := format{codec: c, payload: 100}
 	tr := &track{seat: seat, source: source, mid: "0", codec: c, format: f, levels: 5, conn: &connection{quit: make(chan struct{})}}
-	r := newReceiver(tr, 1, 1234, time.Now)
-	tr.current.Store(r)
+	r := newReceiver(tr, 1, 1234, 0, time.Now)
+	tr.current[0].Store(r)
 	return tr, r
 }
 
@@ -212,8 +212,8 @@ func TestSenderGoesOnWithAnotherStream(t *testing.T) {
 	key, delta := func(n byte) []byte { return []byte{0x90, 0x80, 0x80, n, 0, 1} }, func(n byte) []byte { return []byte{0x90, 0x80, 0x80, n, 1, 1} }
 	first.take(rtpPacket(10, 1000, 100, 0, 0, key(1)))
 	first.take(rtpPacket(11, 4000, 100, 0, 0, delta(2)))
-	second := newReceiver(tr, 2, 999, time.Now)
-	tr.current.Store(second)
+	second := newReceiver(tr, 2, 999, 0, time.Now)
+	tr.current[0].Store(second)
 	second.take(rtpPacket(5000, 9, 100, 0, 0, delta(70)))
 	if !second.keyWanted.Load() {
 		t.Error("no key frame was asked for")
@@ -304,7 +304,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 		}[c]
 		// A source that took over, so that VP8's payload is rewritten too.
 		r.take(rtpPacket(1, 1, 100, 0, 0, payload))
-		r = newReceiver(tr, 2, 99, time.Now)
+		r = newReceiver(tr, 2, 99, 0, time.Now)
 		wire := rtpPacket(0, 0, 100, 0x10, 0, payload)
 		seq := uint16(100)
 		if n := testing.AllocsPerRun(1000, func() {

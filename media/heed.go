@@ -90,10 +90,10 @@ func (s *sender) nacked(b *port.Batch, w *repeater, pair rtcp.NackPair, now time
 func (s *sender) wantKey() {
 	s.count.keyRequests.Add(1)
 	s.mu.Lock()
-	t := s.track
+	from := s.from
 	s.mu.Unlock()
-	if t != nil {
-		t.wantKey()
+	if from != nil {
+		from.wantKey()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,19 @@ const (
 // aliveEvery is how often the ICE agent is told that media came. It gives up after iceDisconnected and iceFailed.
 const aliveEvery = time.Second
 
+// Limits of streams that say by themselves who they are.
+const (
+	maxLearned = 32  // streams; three sections of three layers with their repetitions are 18
+	maxTries   = 200 // packets a second that are looked at for it: each costs a decryption and some memory for a moment
+)
+
+// expectation is a section whose streams say by themselves who they are (simulcast).
+type expectation struct {
+	track     *track
+	names     names
+	transport uint8
+}
+
 // acknowledgeEvery is the pause between two reports of what has arrived, for the publisher's own estimate of its way.
 const acknowledgeEvery = 100 * time.Millisecond
 
@@ -39,6 +53,7 @@ type incoming struct {
 	stream    uint32
 	track     *track    // nil: the stream that Chromium probes the way with
 	repairs   *incoming // this one repeats packets of that one (RFC 4588); nil: it is media
+	layer     int       // of the track
 	transport uint8     // id of the transport-wide number's extension
 	open      opener    // nil until the first packet
 	in        *receiver // likewise
@@ -56,6 +71,10 @@ type inbound struct {
 
 	mu        sync.Mutex
 	p         *protection         // guarded by mu; nil before the handshake
+	expected  []expectation       // guarded by mu
+	learned   []*incoming         // guarded by mu; streams that have said who they are
+	second    int64               // guarded by mu; in which tries were counted
+	tries     int                 // guarded by mu
 	early     [][]byte            // guarded by mu
 	batch     *port.Batch         // guarded by mu; lent while something is to be sent
 	touched   []*receiver         // guarded by mu; have packets that were not handed out yet
@@ -119,9 +138,80 @@ func (i *inbound) take(b []byte, last bool) (alive bool) {
 // rest hands out what is left.
 func (i *inbound) rest() { i.guarded(i.drain) }
 
-// find tells whether a packet belongs to a stream that was named.
+// find tells whether a packet belongs to a stream that was named, or may be one that says who it is.
 func (i *inbound) find(b []byte) bool {
-	return len(b) >= 12 && (isReport(b) || i.stream(binary.BigEndian.Uint32(b[8:])) != nil)
+	return len(b) >= 12 && (isReport(b) || len(i.expected) > 0 || i.stream(binary.BigEndian.Uint32(b[8:])) != nil)
+}
+
+// expect replaces the list of sections whose streams say who they are. Those of others end.
+func (i *inbound) expect(list []expectation) {
+	i.guarded(func() {
+		i.expected = list
+		i.learned = slices.DeleteFunc(i.learned, func(s *incoming) bool {
+			gone := !slices.ContainsFunc(list, func(e expectation) bool { return e.track == s.track })
+			if gone {
+				close(s.done)
+			}
+			return gone
+		})
+	})
+}
+
+// introduce finds out whose a stream is that nobody has named: its first packets say so in their header, and only when they
+// are genuine anything is kept. Body is the packet's, decrypted. Nil: a stranger.
+func (i *inbound) introduce(b []byte, header int) (s *incoming, body []byte) {
+	if len(i.expected) == 0 || len(i.learned) >= maxLearned {
+		return nil, nil
+	}
+	if second := i.conn.engine.now().Unix(); second != i.second {
+		i.second, i.tries = second, 0
+	}
+	if i.tries++; i.tries > maxTries {
+		return nil, nil
+	}
+	open, err := i.p.opener()
+	if err != nil {
+		return nil, nil
+	}
+	body, ok := open.Open(b, header)
+	if !ok {
+		return nil, nil
+	}
+	v, ok := parseRTP(b[:header+len(body)])
+	if !ok {
+		return nil, nil
+	}
+	for _, e := range i.expected {
+		if string(v.extension(e.names.section)) != e.track.mid {
+			continue
+		}
+		s := &incoming{stream: v.stream, track: e.track, transport: e.transport, open: open, done: make(chan struct{})}
+		if name := v.extension(e.names.repaired); len(name) > 0 {
+			s.layer = slices.Index(e.track.layers, string(name))
+			s.repairs = i.layer(e.track, s.layer)
+			if s.repairs == nil {
+				return nil, nil // its packets before those that it repeats: too early to be of use
+			}
+		} else {
+			s.layer = slices.Index(e.track.layers, string(v.extension(e.names.layer)))
+		}
+		if s.layer < 0 {
+			return nil, nil
+		}
+		i.learned = append(i.learned, s)
+		return s, body
+	}
+	return nil, nil
+}
+
+// layer finds the stream of a layer of a track.
+func (i *inbound) layer(t *track, layer int) *incoming {
+	for _, s := range i.learned {
+		if s.track == t && s.layer == layer && s.repairs == nil {
+			return s
+		}
+	}
+	return nil
 }
 
 func (i *inbound) stream(n uint32) *incoming {
@@ -130,6 +220,11 @@ func (i *inbound) stream(n uint32) *incoming {
 			if s.stream == n {
 				return s
 			}
+		}
+	}
+	for _, s := range i.learned {
+		if s.stream == n {
+			return s
 		}
 	}
 	return nil
@@ -152,20 +247,8 @@ func (i *inbound) read(b []byte) {
 		i.forged.Add(1)
 		return
 	}
-	s := i.stream(binary.BigEndian.Uint32(b[8:]))
+	s, body := i.decrypt(b, header)
 	if s == nil {
-		i.strangers.Add(1)
-		return
-	}
-	if s.open == nil {
-		var err error
-		if s.open, err = i.p.opener(); err != nil {
-			return
-		}
-	}
-	body, ok := s.open.Open(b, header)
-	if !ok {
-		i.forged.Add(1)
 		return
 	}
 	i.heard = true
@@ -192,15 +275,59 @@ func (i *inbound) read(b []byte) {
 	}
 }
 
+// decrypt finds out whose a packet is, and authenticates and decrypts it. Nil: it is dropped, and counted.
+func (i *inbound) decrypt(b []byte, header int) (*incoming, []byte) {
+	s := i.stream(binary.BigEndian.Uint32(b[8:]))
+	if s == nil {
+		s, body := i.introduce(b, header)
+		if s == nil {
+			i.strangers.Add(1)
+		}
+		return s, body
+	}
+	if s.open == nil {
+		var err error
+		if s.open, err = i.p.opener(); err != nil {
+			return nil, nil
+		}
+	}
+	body, ok := s.open.Open(b, header)
+	if !ok {
+		i.forged.Add(1)
+		return nil, nil
+	}
+	return s, body
+}
+
 // receiver gives a stream's, made with its first genuine packet.
 func (i *inbound) receiver(s *incoming) *receiver {
 	if s.in == nil {
-		r := newReceiver(s.track, s.track.serial(), s.stream, i.conn.engine.now)
+		r := newReceiver(s.track, s.track.serial(), s.stream, s.layer, i.conn.engine.now)
 		s.in = r
-		s.track.current.Store(r)
+		s.track.current[s.layer].Store(r)
 		i.conn.goes(func() { r.answer(rand.Uint32(), s.done) })
 	}
 	return s.in
+}
+
+// welcome gives a track's packets to one more sender, from the newest key frame on.
+func (i *inbound) welcome(t *track, s *sender) {
+	i.guarded(func() {
+		i.drain() // what waits is older than the welcome
+		t.attach(s)
+		list := t.receivers()
+		for n := len(list) - 1; n >= 0; n-- {
+			r := list[n]
+			if n > s.aimed() && n > 0 {
+				continue
+			}
+			if i.conn.engine.now().Sub(r.last) < silent && r.replay(i.lent(), s) {
+				break
+			}
+			r.wantKey()
+		}
+		i.drain()
+	})
 }
 
 // drain hands out what has come and sends it. The caller holds mu.

@@ -70,7 +70,7 @@ func (p *peer) source(c *codecChoice, sources map[string]Source, taken map[Sourc
 	if err := fits(source, s.kind, ok, taken); err != nil {
 		return err
 	}
-	if s.stream == 0 {
+	if s.stream == 0 && len(s.layers) == 0 {
 		return refuse("a section that sends names no stream")
 	}
 	taken[source] = true
@@ -83,6 +83,9 @@ func (p *peer) source(c *codecChoice, sources map[string]Source, taken map[Sourc
 			return f.codec == old.format.codec && f.payload == old.format.payload
 		}) {
 			return refuse("a section changed its codec")
+		}
+		if !slices.Equal(old.layers, c.section.layers) {
+			return refuse("a section changed its layers")
 		}
 		c.format = old.format
 	}
@@ -133,9 +136,14 @@ func outward(own description, choices []codecChoice, candidates []string) descri
 		s.direction = "inactive"
 		if c.section.sends() {
 			s.direction = "recvonly"
+		} else {
+			s.layers = nil
+		}
+		if len(s.layers) == 0 {
+			s.names = names{}
 		}
 		if !s.rejected {
-			if s.repair == 0 {
+			if s.repair == 0 && len(s.layers) == 0 {
 				c.format.repair = 0
 			}
 			s.formats = []format{c.format}
@@ -167,6 +175,9 @@ func (p *peer) streams(choices []codecChoice, old []*incoming) []*incoming {
 		}
 		probing.transport = max(probing.transport, c.section.transport)
 		t := p.tracks[c.section.mid]
+		if len(c.section.layers) > 0 {
+			continue // they say by themselves who they are
+		}
 		m := keep(&incoming{stream: c.section.stream, track: t, transport: c.section.transport})
 		list = append(list, m)
 		if c.section.repair != 0 {
@@ -174,4 +185,15 @@ func (p *peer) streams(choices []codecChoice, old []*incoming) []*incoming {
 		}
 	}
 	return append(list, keep(probing))
+}
+
+// expected lists the sections whose streams say by themselves who they are.
+func (p *peer) expected(choices []codecChoice) []expectation {
+	var list []expectation
+	for _, c := range choices {
+		if t := p.tracks[c.section.mid]; t != nil && len(t.layers) > 0 && c.section.sends() {
+			list = append(list, expectation{track: t, names: c.section.names, transport: c.section.transport})
+		}
+	}
+	return list
 }

@@ -22,7 +22,7 @@ func (r *room) publish(seat SeatID, offer Offer) (Answer, error) {
 		}
 	}
 	p.settle(choices, r.plane.nextSerial)
-	p.in.admit(p.streams(choices, p.in.named()))
+	p.in.admit(p.streams(choices, p.in.named()), p.expected(choices))
 	// An answer may be active, so the handshake begins with us as soon as the browser has found its way (RFC 8842).
 	if err := p.in.meet(d, true); err != nil {
 		r.lose(p, "answer offer", err)
@@ -47,8 +47,8 @@ func (c *connection) named() []*incoming {
 	return nil
 }
 
-// admit replaces that list. What is no longer in it ends.
-func (c *connection) admit(list []*incoming) {
+// admit replaces that list, and the sections whose streams are still to say who they are. What is no longer in it ends.
+func (c *connection) admit(list []*incoming, expected []expectation) {
 	old := c.named()
 	c.inbound.streams.Store(&list)
 	for _, s := range old {
@@ -56,6 +56,7 @@ func (c *connection) admit(list []*incoming) {
 			close(s.done)
 		}
 	}
+	c.inbound.expect(expected)
 }
 
 // settle notes what is published after an answered offer. A track whose section goes on as it was stays the same one.
@@ -73,7 +74,7 @@ func (p *peer) settle(choices []codecChoice, serial func() uint64) {
 			continue
 		}
 		tracks[mid] = &track{
-			seat: p.seat, source: c.source, mid: mid, codec: c.format.codec, format: c.format, levels: c.section.levels, conn: p.in, serial: serial,
+			seat: p.seat, source: c.source, mid: mid, codec: c.format.codec, format: c.format, levels: c.section.levels, layers: c.section.layers, conn: p.in, serial: serial,
 		}
 	}
 	p.tracks = tracks

@@ -24,15 +24,30 @@ type track struct {
 	source Source
 	mid    string
 	codec  codec
-	format format // the publisher's numbers
-	levels uint8  // the publisher's extension id
+	format format   // the publisher's numbers
+	levels uint8    // the publisher's extension id
+	layers []string // simulcast: the names of its streams, the least picture first; none: there is one stream
 
 	conn    *connection
-	serial  func() uint64             // gives the next stream a higher number than all before
-	senders atomic.Pointer[[]*sender] // written by the room alone
-	current atomic.Pointer[receiver]
+	serial  func() uint64                       // gives the next stream a higher number than all before
+	senders atomic.Pointer[[]*sender]           // written by the room alone
+	current [maxLayers]atomic.Pointer[receiver] // by layer; of a track without layers the first
 	count   trackCount
 }
+
+// receivers lists those there are, the least picture first.
+func (t *track) receivers() []*receiver {
+	var list []*receiver
+	for i := range t.current {
+		if r := t.current[i].Load(); r != nil {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// top is the highest layer that may come.
+func (t *track) top() int { return max(len(t.layers)-1, 0) }
 
 // attach and detach change who gets the track's packets. Only the room calls them.
 func (t *track) attach(s *sender) {
@@ -59,9 +74,8 @@ func (t *track) listeners() []*sender {
 }
 
 // wantKey asks the publisher for a key frame, soon and not too often.
-func (t *track) wantKey() {
-	if r := t.current.Load(); r != nil && t.codec != opus {
-		r.keyWanted.Store(true)
+func (r *receiver) wantKey() {
+	if r.track.codec != opus && !r.keyWanted.Swap(true) {
 		r.poke()
 	}
 }
@@ -75,6 +89,7 @@ type receiver struct {
 	track  *track
 	serial uint64 // of the plane: a later stream has a higher one
 	stream uint32 // SSRC
+	layer  int
 	cache  *packetcache.Cache
 	now    func() time.Time
 
@@ -87,18 +102,21 @@ type receiver struct {
 	// Owned by whoever reads the connection.
 	epoch   uint32
 	highest uint64
+	last    time.Time // when the newest packet came
+	keySeq  uint64    // number of the newest key frame's first packet, 0: there was none
+	keyAt   time.Time // when that came
 	transit transit
 	packets [together]packet // that wait to be handed out
 	waiting int
 	oldest  uint64 // number among them
 }
 
-func newReceiver(t *track, serial uint64, stream uint32, now func() time.Time) *receiver {
+func newReceiver(t *track, serial uint64, stream uint32, layer int, now func() time.Time) *receiver {
 	size := videoPackets
 	if t.codec == opus {
 		size = audioPackets
 	}
-	return &receiver{track: t, serial: serial, stream: stream, cache: packetcache.New(size), now: now, wake: make(chan struct{}, 1)}
+	return &receiver{track: t, serial: serial, stream: stream, layer: layer, cache: packetcache.New(size), now: now, wake: make(chan struct{}, 1)}
 }
 
 func (r *receiver) poke() {
@@ -135,14 +153,14 @@ func (r *receiver) accept(v rtpView) bool {
 		return false
 	case packetcache.Restarted:
 		r.epoch++ // nobody's numbers fit any more
-		r.highest = p.seq
+		r.highest, r.keySeq = p.seq, 0
 	case packetcache.Newest:
 		if r.highest != 0 && p.seq != r.highest+1 {
 			r.poke() // somebody has to ask for what is missing
 		}
 		r.highest = p.seq
 	}
-	p.epoch = r.epoch
+	p.epoch, r.last = r.epoch, p.at
 	switch {
 	case r.waiting == 0:
 		r.oldest = p.seq
@@ -162,7 +180,9 @@ func (r *receiver) accept(v rtpView) bool {
 // inspect reads what every sender will want to know, once.
 func (r *receiver) inspect(p *packet) {
 	p.payload = r.cache.Payload(p.seq)
-	p.key = keyframeStarts(r.track.codec, p.payload)
+	if p.key = keyframeStarts(r.track.codec, p.payload); p.key && p.seq > r.keySeq {
+		r.keySeq, r.keyAt = p.seq, p.at
+	}
 	if r.track.codec == vp8 {
 		p.vp8, p.described = rewrite.ParseVP8(p.payload)
 	}
@@ -178,6 +198,38 @@ func (r *receiver) handOut(b *port.Batch) {
 		s.forward(b, r, r.packets[:r.waiting])
 	}
 	r.waiting = 0
+}
+
+// replay gives a sender that has just begun what has come since the newest key frame, if that is not older than a new one
+// would take to be asked for: so the first picture is there at once. The caller sees to it that the sender gets none of it
+// another way: the same packet with another transport-wide number would be another under the same nonce.
+func (r *receiver) replay(b *port.Batch, s *sender) bool {
+	now := r.now()
+	if r.keySeq == 0 || now.Sub(r.keyAt) > keyEvery || r.highest-r.keySeq >= uint64(r.cache.Size()) {
+		return false
+	}
+	var some [together]packet
+	n := 0
+	for seq := r.keySeq; seq <= r.highest; seq++ {
+		meta, payload, ok := r.cache.Look(seq)
+		if !ok {
+			continue // it is late
+		}
+		p := &some[n]
+		*p = packet{epoch: r.epoch, seq: seq, timestamp: meta.Timestamp, marker: meta.Marker, level: meta.Level, payload: payload, at: now}
+		if len(payload) > 0 {
+			p.key = keyframeStarts(r.track.codec, payload)
+			if r.track.codec == vp8 {
+				p.vp8, p.described = rewrite.ParseVP8(payload)
+			}
+		}
+		if n++; n == len(some) {
+			s.forward(b, r, some[:n])
+			n = 0
+		}
+	}
+	s.forward(b, r, some[:n])
+	return true
 }
 
 // heard takes a sender report of the publisher.

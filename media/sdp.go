@@ -13,7 +13,8 @@ const (
 	maxSections    = 8 // of what a browser publishes
 	maxLine        = 1024
 	maxFormats     = 64
-	maxSources     = 4 // SSRCs in one section: media and its repair, twice to be generous
+	maxSources     = 8 // SSRCs in one section: media and its repair, for every layer and one to be generous
+	maxLayers      = 3 // simulcast streams of one section
 )
 
 // errDescription is wrapped by every refusal of a description.
@@ -39,12 +40,18 @@ type section struct {
 	rejected  bool
 	direction string
 	formats   []format
-	levels    uint8 // id of the audio level extension; 0: none
-	transport uint8 // id of the transport-wide sequence number
+	levels    uint8    // id of the audio level extension; 0: none
+	transport uint8    // id of the transport-wide sequence number
+	layers    []string // simulcast: the names (rid) of its streams, as listed
+	names     names
 	stream    uint32
 	repair    uint32 // SSRC of the repair stream; 0: none
 	label     string // msid, written only
 }
+
+// names are the ids of the extensions by which a stream says who it is: its section, its layer, and whose repetitions it
+// carries (RFC 8843, RFC 8852).
+type names struct{ section, layer, repaired uint8 }
 
 // format is one payload type that carries a codec of ours.
 type format struct {
@@ -101,6 +108,8 @@ type sectionReader struct {
 	pairs   [][2]uint32
 	ids     map[uint8]string
 	mux     bool
+	rids    map[string]bool // that are sent
+	listed  []string        // by simulcast
 }
 
 // readDescription reads a browser's (or the library's) description strictly, of at most so many sections.
@@ -160,7 +169,7 @@ func (p *parser) media(value string) error {
 	if len(parts)-3 > maxFormats {
 		return refuse("a section has more than %d formats", maxFormats)
 	}
-	r := &sectionReader{maps: map[uint8]string{}, params: map[uint8]string{}, ids: map[uint8]string{}}
+	r := &sectionReader{maps: map[uint8]string{}, params: map[uint8]string{}, ids: map[uint8]string{}, rids: map[string]bool{}}
 	r.kind, r.rejected, r.direction = parts[0], port == 0, "sendrecv"
 	for _, f := range parts[3:] {
 		n, err := strconv.ParseUint(f, 10, 7)
@@ -214,7 +223,7 @@ func (p *parser) session(key, value string) error {
 }
 
 // attribute reads a section's own attribute. Those that are not named here are ignored, first of all candidate,
-// end-of-candidates, remote-candidates, rid and simulcast.
+// end-of-candidates and remote-candidates.
 func (r *sectionReader) attribute(key, value string) error {
 	switch key {
 	case "mid":
@@ -242,6 +251,12 @@ func (r *sectionReader) attribute(key, value string) error {
 		}
 	case "extmap":
 		return r.extension(value)
+	case "rid":
+		if parts := strings.Fields(value); len(parts) >= 2 && parts[1] == "send" && layerName(parts[0]) && len(r.rids) <= maxLayers {
+			r.rids[parts[0]] = true
+		}
+	case "simulcast":
+		r.simulcast(value)
 	case "ssrc", "ssrc-group":
 		return r.source(key, value)
 	}
@@ -256,19 +271,74 @@ func (r *sectionReader) extension(value string) error {
 	if !ok || err != nil || id == 0 {
 		return refuse("extmap is malformed")
 	}
-	if id > 14 || (uri != uriLevel && uri != uriTransport) {
+	var into *uint8
+	switch uri {
+	case uriLevel:
+		into = &r.levels
+	case uriTransport:
+		into = &r.transport
+	case uriSection:
+		into = &r.names.section
+	case uriLayer:
+		into = &r.names.layer
+	case uriRepaired:
+		into = &r.names.repaired
+	}
+	if into == nil || id > 14 {
 		return nil // ids above 14 need two-byte headers, which we do not take
 	}
 	if r.ids[uint8(id)] != "" && r.ids[uint8(id)] != uri {
 		return refuse("an extension's id is given twice")
 	}
 	r.ids[uint8(id)] = uri
-	if uri == uriLevel {
-		r.levels = uint8(id)
-	} else {
-		r.transport = uint8(id)
-	}
+	*into = uint8(id)
 	return nil
+}
+
+// simulcast reads what is sent (RFC 8853): a list of streams, of each the first alternative. One that is paused for now
+// counts.
+func (r *sectionReader) simulcast(value string) {
+	parts := strings.Fields(value)
+	for i := 0; i+1 < len(parts); i += 2 {
+		if parts[i] != "send" {
+			continue
+		}
+		for stream := range strings.SplitSeq(parts[i+1], ";") {
+			first, _, _ := strings.Cut(stream, ",")
+			r.listed = append(r.listed, strings.TrimPrefix(first, "~"))
+			if len(r.listed) > maxLayers {
+				r.listed = nil // more than we know what to do with: then none
+				return
+			}
+		}
+	}
+}
+
+// layered keeps the simulcast list if it can be used: each stream is described, none twice, and can say its name.
+func (r *sectionReader) layered() {
+	seen := map[string]bool{}
+	for _, name := range r.listed {
+		if !r.rids[name] || seen[name] {
+			return
+		}
+		seen[name] = true
+	}
+	if r.kind == "video" && len(r.listed) > 1 && r.names.section != 0 && r.names.layer != 0 {
+		r.layers = r.listed
+	}
+}
+
+// layerName is RFC 8851's rid-id, of a length that browsers take.
+func layerName(s string) bool {
+	if s == "" || len(s) > 16 {
+		return false
+	}
+	for i := range len(s) {
+		if !alphanumeric(s[i]) && s[i] != '-' && s[i] != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *sectionReader) source(key, value string) error {
@@ -375,6 +445,7 @@ func (r *sectionReader) settle(all shared) error {
 	if !r.sends() {
 		return nil
 	}
+	r.layered()
 	repair := map[uint32]bool{}
 	for _, pair := range r.pairs {
 		repair[pair[1]] = true

@@ -180,7 +180,7 @@ func TestHostileOffersAreRefused(t *testing.T) {
 		"stream zero":                replaced(t, "a=ssrc:1001", "a=ssrc:0"),
 		"a stream beyond 32 bits":    replaced(t, "a=ssrc:1001", "a=ssrc:4294967296"),
 		"a stream in two sections":   replaced(t, "a=ssrc:1001", "a=ssrc:2001"),
-		"many streams":               offerText() + "a=ssrc:1 c:x\r\na=ssrc:2 c:x\r\na=ssrc:3 c:x\r\na=ssrc:4 c:x\r\na=ssrc:5 c:x\r\n",
+		"many streams":               offerText() + "a=ssrc:1 c:x\r\na=ssrc:2 c:x\r\na=ssrc:3 c:x\r\na=ssrc:4 c:x\r\na=ssrc:5 c:x\r\na=ssrc:6 c:x\r\na=ssrc:7 c:x\r\n",
 		"a stream repairs itself":    replaced(t, "FID 2001 2002", "FID 2001 2001"),
 		"no codec of ours":           replaced(t, "opus/48000/2", "speex/16000"),
 		"mono opus":                  replaced(t, "opus/48000/2", "opus/48000"),

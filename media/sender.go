@@ -31,6 +31,7 @@ type sender struct {
 	track   *track        // guarded by mu; whose packets are wanted, nil: nobody's
 	from    *receiver     // guarded by mu; whose packets they are now
 	epoch   uint32        // guarded by mu; of from
+	aim     int           // guarded by mu; the layer that is wanted
 	agreed  agreement     // guarded by mu
 	out     exit          // guarded by mu; nil until the connection is up
 	again   exit          // guarded by mu; of repetitions
@@ -72,6 +73,7 @@ func (s *sender) show(t *track) {
 	s.track, s.from, s.agreed = t, nil, agreement{}
 	if t != nil {
 		s.fwd.change(t.codec)
+		s.aim = t.top()
 	}
 }
 
@@ -110,17 +112,52 @@ func (s *sender) ready() bool {
 	return s.agreed.payload != 0 && s.track != nil
 }
 
+// silent is how long a layer may say nothing until another takes its place: at 15 pictures a second ten of them.
+const silent = 700 * time.Millisecond
+
+// aimed is the layer that is wanted.
+func (s *sender) aimed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.aim
+}
+
 // forward takes packets of a receiver: the hot path. It allocates nothing, logs nothing and waits for nobody but, for a
 // few instructions, a repetition of the same sender.
 func (s *sender) forward(b *port.Batch, r *receiver, packets []packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.agreed.payload == 0 || s.out == nil || s.track != r.track || (s.from != nil && r.serial < s.from.serial) {
+	if len(packets) == 0 || s.agreed.payload == 0 || s.out == nil || s.track != r.track {
 		return
 	}
 	for n := range packets {
-		s.forwardLocked(b, r, &packets[n])
+		if s.follows(r, &packets[n]) {
+			s.forwardLocked(b, r, &packets[n])
+		}
 	}
+}
+
+// follows tells whether packets of a receiver are those to be sent now. Another layer takes over with a key frame of its
+// own: when it is the one that is wanted, or when the present one has fallen silent.
+func (s *sender) follows(r *receiver, p *packet) bool {
+	from := s.from
+	if from == nil || from == r {
+		return true
+	}
+	if !s.fwd.flowing && p.key {
+		return true // whatever comes first
+	}
+	if from.layer == r.layer {
+		return r.serial > from.serial // a later stream in its place; a straggler of the old one is left out
+	}
+	better := r.layer == s.aim || r.layer < from.layer && from.layer > s.aim
+	if !better && p.at.Sub(from.last) < silent {
+		return false
+	}
+	if !p.key {
+		r.wantKey()
+	}
+	return p.key
 }
 
 func (s *sender) forwardLocked(b *port.Batch, r *receiver, p *packet) {
@@ -137,9 +174,7 @@ func (s *sender) forwardLocked(b *port.Batch, r *receiver, p *packet) {
 		return
 	case await:
 		s.count.held.Add(1)
-		if !r.keyWanted.Swap(true) {
-			r.poke()
-		}
+		r.wantKey()
 		return
 	}
 	if began && !r.greet.Swap(true) {

@@ -213,8 +213,7 @@ func (p *peer) flow(wanted []*track) error {
 			return err
 		}
 		if !slices.Contains(l.track.listeners(), l.sender) {
-			l.track.attach(l.sender)
-			l.track.wantKey()
+			l.track.conn.inbound.welcome(l.track, l.sender)
 		}
 	}
 	return nil

@@ -149,6 +149,15 @@ func (c *Cache) Payload(n uint64) []byte {
 	return s.buf[:s.size:s.size]
 }
 
+// Look shows a stored packet without copying it; false when it is not there (any more). Only the goroutine that stores may
+// call it, and the payload is good until its next Store.
+func (c *Cache) Look(n uint64) (Meta, []byte, bool) {
+	if !c.holds(n) {
+		return Meta{}, nil, false
+	}
+	return c.slots[n&c.mask].meta, c.Payload(n), true
+}
+
 // Load copies a packet out. It reports false when the packet is not there (any more), or buf is too short.
 func (c *Cache) Load(n uint64, buf []byte) (Meta, int, bool) {
 	c.mu.RLock()
