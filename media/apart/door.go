@@ -28,6 +28,9 @@ const (
 const (
 	// mostRead is how many bytes may have been read from a connection that is passed on; its protocol is known after ten.
 	mostRead = 64
+	// anyPort stands for the caller's, which media is not told. It goes back to the browser as its mapped address, and Firefox's
+	// transport hangs over a port of 0 (seen with 140). The discard protocol's says what it is.
+	anyPort = 9
 	// noteSize is the longest note: way, length of the network's address, address, bytes read.
 	noteSize = 2 + 16 + mostRead
 	// doorQueue is how many TURN connections wait for the relay to accept them; it does so at once. A further one is closed.
@@ -182,7 +185,7 @@ func receive(b, oob []byte) (net.Conn, note, error) {
 	}
 	p := &passedOn{Conn: c, read: append([]byte(nil), n.read...), remote: c.RemoteAddr()}
 	if n.way == turnTLS {
-		p.remote = net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.network, 0))
+		p.remote = net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.network, anyPort))
 	}
 	return p, n, nil
 }
