@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -285,8 +286,13 @@ func (b *browser) silence() {
 func (b *browser) subscribe(o media.SubscribeOffer) {
 	if err := b.answer(o); err != nil {
 		b.mu.Lock()
-		defer b.mu.Unlock()
-		if !b.gone {
+		gone := b.gone
+		b.mu.Unlock()
+		// A seat may be lost while its answer is on the way.
+		lost := errors.Is(err, media.ErrNoSeat) && slices.ContainsFunc(b.hall.events(), func(e media.Event) bool {
+			return e.Kind == media.Lost && e.Seat == b.seat
+		})
+		if !gone && !lost {
 			b.t.Errorf("%v\n%s", err, o.SDP)
 		}
 	}

@@ -56,6 +56,8 @@ type connection struct {
 	protected atomic.Pointer[protection]
 	outlet    atomic.Pointer[port.Outlet]
 	numbers   atomic.Uint32 // the last transport-wide sequence number
+	estimate  *estimate     // of a receiving connection, where it is to be known
+	unread    atomic.Uint64 // reports that were genuine and malformed
 
 	records *packetio.Buffer // of DTLS, on their way in
 	guard   guard
@@ -73,6 +75,9 @@ func newConnection(e *engine, way direction, profiles []dtls.SRTPProtectionProfi
 	c := &connection{
 		engine: e, way: way, profiles: profiles, gathered: make(chan struct{}, 1),
 		changed: func() {}, goes: func(f func()) { f() }, broken: func(any, []byte) {},
+	}
+	if way == subscribing && e.estimates {
+		c.estimate = newEstimate()
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.quit = c.ctx.Done()

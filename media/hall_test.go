@@ -38,6 +38,12 @@ func newHall(t testing.TB, wires ...wire) *hall {
 
 func newHallWithLog(t testing.TB, log *slog.Logger, wires ...wire) *hall {
 	t.Helper()
+	return newHallWith(t, log, 0, wires...)
+}
+
+// newHallWith also bounds the uplink, in bit/s; 0: there is no bound.
+func newHallWith(t testing.TB, log *slog.Logger, uplink int64, wires ...wire) *hall {
+	t.Helper()
 	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +57,7 @@ func newHallWithLog(t testing.TB, log *slog.Logger, wires ...wire) *hall {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = mux.Close() })
-	h := newHallAt(t, mux, addresses, log)
+	h := newHallAt(t, mux, addresses, log, uplink)
 	h.wires = wires
 	return h
 }
@@ -69,10 +75,10 @@ func skipIfRacing(t testing.TB) {
 }
 
 // newHallAt has the plane behind any port.
-func newHallAt(t testing.TB, mux media.UDPMux, addresses func() media.Addresses, log *slog.Logger) *hall {
+func newHallAt(t testing.TB, mux media.UDPMux, addresses func() media.Addresses, log *slog.Logger, uplink int64) *hall {
 	t.Helper()
 	skipIfRacing(t)
-	plane, err := media.New(media.Config{Mux: mux, Addresses: addresses, Log: log})
+	plane, err := media.New(media.Config{Mux: mux, Addresses: addresses, Log: log, Uplink: uplink})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"schalter/media/bandwidth"
 	"schalter/media/port"
 )
 
@@ -97,6 +98,14 @@ func (s *sender) wantKey() {
 	}
 }
 
+// reported feeds the estimate of browsers that acknowledge nothing.
+func (s *sender) reported(fraction uint8, now time.Time) {
+	if s.conn != nil {
+		trip := time.Duration(s.count.rtt.Load()) * time.Microsecond
+		s.conn.estimate.with(func(e *bandwidth.Estimator) { e.Report(fraction, trip, now) })
+	}
+}
+
 // received takes what the subscriber says about how our stream arrives.
 func (s *sender) received(blocks []rtcp.ReceptionReport, now time.Time) {
 	for _, b := range blocks {
@@ -104,6 +113,7 @@ func (s *sender) received(blocks []rtcp.ReceptionReport, now time.Time) {
 			continue
 		}
 		s.count.fraction.Store(uint32(b.FractionLost))
+		s.reported(b.FractionLost, now)
 		s.count.jitter.Store(b.Jitter)
 		if b.LastSenderReport == 0 {
 			continue

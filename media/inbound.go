@@ -13,6 +13,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/srtp/v2"
 
+	"schalter/media/bandwidth"
 	"schalter/media/packetcache"
 	"schalter/media/port"
 )
@@ -417,13 +418,36 @@ func (i *inbound) readReports(b []byte) {
 		clear(i.reporters)
 	}
 	i.reporters[from] = struct{}{}
-	packets, err := rtcp.Unmarshal(plain)
-	if err != nil {
-		return
-	}
-	now := i.conn.engine.now()
-	for _, p := range packets {
-		i.see(p, now)
+	i.seeAll(plain, i.conn.engine.now())
+}
+
+// seeAll takes a compound apart. What cannot be read ends it.
+func (i *inbound) seeAll(compound []byte, now time.Time) {
+	for len(compound) >= 4 {
+		size := 4 * (int(binary.BigEndian.Uint16(compound[2:])) + 1)
+		if size > len(compound) {
+			return
+		}
+		one := compound[:size]
+		compound = compound[size:]
+		// draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1: transport feedback of format 15. It comes often, and
+		// is read without the library's allocations.
+		if one[1] == byte(rtcp.TypeTransportSpecificFeedback) && one[0]&0x1F == rtcp.FormatTCC {
+			i.conn.estimate.with(func(e *bandwidth.Estimator) {
+				if err := e.Feedback(one, now); err != nil {
+					i.conn.unread.Add(1)
+				}
+			})
+			continue
+		}
+		packets, err := rtcp.Unmarshal(one)
+		if err != nil {
+			i.conn.unread.Add(1)
+			continue
+		}
+		for _, p := range packets {
+			i.see(p, now)
+		}
 	}
 }
 
@@ -447,6 +471,9 @@ func (i *inbound) see(p rtcp.Packet, now time.Time) {
 		if s := i.stream(sr.SSRC); s != nil && s.in != nil {
 			s.in.heard(sr)
 		}
+	}
+	if remb, ok := p.(*rtcp.ReceiverEstimatedMaximumBitrate); ok {
+		i.conn.estimate.with(func(e *bandwidth.Estimator) { e.REMB(int64(remb.Bitrate), now) })
 	}
 	list := i.senders.Load()
 	if list == nil {

@@ -23,6 +23,20 @@ func keyframeStarts(c codec, p []byte) bool {
 	return false
 }
 
+// pictureHeight reads the height from a key frame's first packet, where it stands in the clear at a fixed place; 0 where
+// it does not.
+func pictureHeight(c codec, p []byte) uint32 {
+	if c != vp8 {
+		return 0
+	}
+	d, ok := rewrite.ParseVP8(p)
+	// RFC 6386, section 9.1: three octets of frame tag, the start code, 16 bits each of width and height, two of them scale.
+	if !ok || !d.KeyFrame || len(p) < d.Size+10 || string(p[d.Size+3:d.Size+6]) != "\x9d\x01\x2a" {
+		return 0
+	}
+	return uint32(p[d.Size+8]) | uint32(p[d.Size+9]&0x3F)<<8
+}
+
 // Types of NAL unit (RFC 6184, section 5.2; H.264 table 7-1).
 const (
 	nalSlice = 5 // IDR

@@ -32,6 +32,8 @@ type outgoing struct {
 	transport   uint8 // id of the transport-wide number's extension; 0: it is not sent
 	repair      bool  // RFC 4588: the payload follows the number that it had
 	original    uint16
+	probe       bool  // it leaves for the sake of the estimate alone
+	padding     uint8 // octets; there is no payload then, nor a number that it had
 	payload     []byte
 	picture     rewrite.Descriptor // of payload, where shift is to be applied
 	shift       rewrite.Shift
@@ -67,6 +69,13 @@ func (p *outgoing) compose(dst []byte, number uint16) ([]byte, int) {
 		dst[words-1] = byte((len(dst) - words) / 4)
 	}
 	header := len(dst) - begin
+	if p.padding > 0 {
+		dst[begin] |= 0x20
+		for range p.padding - 1 {
+			dst = append(dst, 0)
+		}
+		return append(dst, p.padding), header
+	}
 	if p.repair {
 		dst = binary.BigEndian.AppendUint16(dst, p.original)
 	}
@@ -104,15 +113,14 @@ func (l *line) send(b *port.Batch, p *outgoing) bool {
 	if out == nil {
 		return false
 	}
-	var number uint16
-	if p.transport != 0 {
-		number = uint16(l.conn.numbers.Add(1))
-	}
+	// It is counted where it is not sent, too: the estimate wants a number for each packet.
+	number := uint16(l.conn.numbers.Add(1))
 	packet, header := p.compose(b.Space(maxPacket), number)
 	packet = l.seal.Seal(packet, header, l.rollovers.index(p.seq))
 	if packet == nil {
 		return false
 	}
+	l.conn.estimate.sent(number, len(packet), p.probe, l.conn.engine.now())
 	b.Send(out, packet)
 	return true
 }

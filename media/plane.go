@@ -43,6 +43,9 @@ type Config struct {
 	Log       *slog.Logger
 	// Certificate for DTLS. Without one the plane makes its own and renews it.
 	Certificate *tls.Certificate
+	// Uplink is what the box may send in all, in bit/s: it is shared out, and pictures get smaller or pause before sound
+	// suffers. 0: everybody is sent the best there is, whatever the ways take.
+	Uplink int64
 }
 
 // Plane is the media plane: rooms, their seats, and the media between them. All methods may be called concurrently.
@@ -50,6 +53,8 @@ type Plane struct {
 	config Config
 	engine *engine
 	events *events
+	shares *sharing           // nil: nothing is shared out
+	stop   context.CancelFunc // of the sharing
 	log    *slog.Logger
 	serial atomic.Uint64 // of incoming streams
 	wg     sync.WaitGroup
@@ -76,10 +81,17 @@ func New(c Config) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new media plane: %w", err)
 	}
-	return &Plane{
+	p := &Plane{
 		config: c, engine: e, log: c.Log, events: newEvents(),
 		rooms: map[RoomID]*room{}, seats: map[SeatID]*room{}, filled: map[*room]int{},
-	}, nil
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	if c.Uplink > 0 {
+		p.shares, e.estimates = newSharing(e, c.Uplink), true
+		p.wg.Go(func() { p.shares.run(ctx) })
+	}
+	return p, nil
 }
 
 func (p *Plane) now() time.Time { return p.config.Now() }
@@ -325,6 +337,7 @@ func (p *Plane) Close() error {
 		return nil
 	}
 	p.closed = true
+	p.stop()
 	for r := range p.filled {
 		p.endLocked(r)
 	}

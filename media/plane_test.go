@@ -323,7 +323,7 @@ func TestThroughThePort(t *testing.T) {
 			UDP: []netip.AddrPort{udp.LocalAddr().(*net.UDPAddr).AddrPort()},
 			TCP: []netip.AddrPort{tcp.Addr().(*net.TCPAddr).AddrPort()},
 		}
-	}, nil)
+	}, nil, 0)
 	a, b := h.join("room", "a"), h.join("room", "b")
 	b.late = true
 	for _, pair := range [][2]*browser{{a, b}, {b, a}} {

@@ -98,11 +98,15 @@ type receiver struct {
 	greet     atomic.Bool   // a sender began and needs a report to line up sound and picture by
 	jitter    atomic.Uint32 // in ticks of the codec's clock
 	told      atomic.Pointer[publisherReport]
+	octets    atomic.Uint64
+	heardAt   atomic.Int64  // when the newest packet came, Unix time in ns
+	height    atomic.Uint32 // of the picture, pixels; 0: not known
+	rate      meter         // the sharing's
 
 	// Owned by whoever reads the connection.
 	epoch   uint32
 	highest uint64
-	last    time.Time // when the newest packet came
+	last    time.Time // when the newest packet came, as heardAt
 	keySeq  uint64    // number of the newest key frame's first packet, 0: there was none
 	keyAt   time.Time // when that came
 	transit transit
@@ -161,6 +165,8 @@ func (r *receiver) accept(v rtpView) bool {
 		r.highest = p.seq
 	}
 	p.epoch, r.last = r.epoch, p.at
+	r.octets.Add(uint64(len(v.payload)))
+	r.heardAt.Store(p.at.UnixNano())
 	switch {
 	case r.waiting == 0:
 		r.oldest = p.seq
@@ -182,6 +188,9 @@ func (r *receiver) inspect(p *packet) {
 	p.payload = r.cache.Payload(p.seq)
 	if p.key = keyframeStarts(r.track.codec, p.payload); p.key && p.seq > r.keySeq {
 		r.keySeq, r.keyAt = p.seq, p.at
+		if h := pictureHeight(r.track.codec, p.payload); h > 0 {
+			r.height.Store(h)
+		}
 	}
 	if r.track.codec == vp8 {
 		p.vp8, p.described = rewrite.ParseVP8(p.payload)

@@ -289,7 +289,7 @@ func (r *room) subscribed(o answerOrder) error {
 	if err := p.answered(o.sdp); err != nil {
 		return err
 	}
-	if err := p.flow(r.wanted(p)); err != nil {
+	if err := p.flow(r.wanted(p), r.plane.shares); err != nil {
 		r.lose(p, "begin flow", err)
 		return ErrNoSeat
 	}
@@ -313,7 +313,7 @@ func (r *room) changed(o changedOrder) {
 		}
 		if o.conn == p.out && !p.receiving {
 			p.receiving = true
-			if err := p.flow(r.wanted(p)); err != nil {
+			if err := p.flow(r.wanted(p), r.plane.shares); err != nil {
 				r.lose(p, "begin flow", err)
 			}
 		}
@@ -359,6 +359,9 @@ func (r *room) leave(o leaveOrder) {
 // close ends a seat's connections in a goroutine of its own, since the library takes its time. done, if any, is told.
 func (r *room) close(p *peer, done chan<- error) {
 	p.withdraw(nil)
+	if p.out != nil {
+		r.plane.shares.set(p.out, nil, nil)
+	}
 	r.wg.Go(func() {
 		var errs [2]error
 		var both sync.WaitGroup

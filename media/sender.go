@@ -32,6 +32,7 @@ type sender struct {
 	from    *receiver     // guarded by mu; whose packets they are now
 	epoch   uint32        // guarded by mu; of from
 	aim     int           // guarded by mu; the layer that is wanted
+	paused  bool          // guarded by mu; there is no room for the picture
 	agreed  agreement     // guarded by mu
 	out     exit          // guarded by mu; nil until the connection is up
 	again   exit          // guarded by mu; of repetitions
@@ -73,7 +74,7 @@ func (s *sender) show(t *track) {
 	s.track, s.from, s.agreed = t, nil, agreement{}
 	if t != nil {
 		s.fwd.change(t.codec)
-		s.aim = t.top()
+		s.aim, s.paused = t.top(), false
 	}
 }
 
@@ -122,12 +123,57 @@ func (s *sender) aimed() int {
 	return s.aim
 }
 
+// direct says which layer is wanted, or that the picture pauses. It begins again with a key frame.
+func (s *sender) direct(layer int, pause bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.paused && !pause && s.track != nil {
+		s.fwd.change(s.track.codec)
+	}
+	s.aim, s.paused = layer, pause
+}
+
+// pad sends about so many octets that nobody has asked for, to find out what the way takes: repetitions of the newest
+// packets, which a browser knows by their numbers and drops, or while none have left for a while, padding. It tells how many
+// octets left.
+func (s *sender) pad(b *port.Batch, w *repeater, octets int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.agreed.payload == 0 || s.agreed.repair == 0 || s.again == nil || s.from == nil {
+		return 0
+	}
+	done := 0
+	newest := s.fwd.seq.Newest()
+	for back := uint16(0); done < octets && back < padMost; back++ {
+		if s.paused || !s.loadLocked(w, newest-back%padReach) {
+			s.next = outgoing{timestamp: s.fwd.ts.Last(), level: noLevel, transport: s.agreed.transport, padding: maxPadding}
+		}
+		s.repairLocked(newest - back%padReach)
+		s.next.probe = true
+		if !s.again.send(b, &s.next) {
+			break
+		}
+		done += len(s.next.payload) + int(s.next.padding) + packetOverhead
+	}
+	return done
+}
+
+// padReach is how many packets back repetitions are taken for padding, padMost how many packets are sent at once;
+// packetOverhead is what a packet has beside its payload: RTP's header with extensions, the number of a repetition, SRTP's
+// tag.
+const (
+	padReach       = 16
+	padMost        = 64
+	packetOverhead = 12 + 12 + 2 + 16
+	maxPadding     = 255 // octets: RFC 3550 has one octet for their number
+)
+
 // forward takes packets of a receiver: the hot path. It allocates nothing, logs nothing and waits for nobody but, for a
 // few instructions, a repetition of the same sender.
 func (s *sender) forward(b *port.Batch, r *receiver, packets []packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(packets) == 0 || s.agreed.payload == 0 || s.out == nil || s.track != r.track {
+	if len(packets) == 0 || s.agreed.payload == 0 || s.out == nil || s.track != r.track || s.paused {
 		return
 	}
 	for n := range packets {
@@ -210,14 +256,28 @@ func (s *sender) repeat(b *port.Batch, w *repeater, seq uint16, now time.Time) {
 	if s.agreed.payload == 0 || s.out == nil || s.from == nil || !s.affordLocked(seq, now) {
 		return
 	}
+	if !s.loadLocked(w, seq) {
+		s.count.missing.Add(1)
+		return
+	}
+	out := s.out
+	if s.agreed.repair != 0 && s.again != nil {
+		s.repairLocked(seq)
+		out = s.again
+	}
+	s.count.repeated.Add(1)
+	s.writeLocked(b, out)
+}
+
+// loadLocked makes the packet that left under a number the next one to leave.
+func (s *sender) loadLocked(w *repeater, seq uint16) bool {
 	n, moved, ok := s.fwd.repeat(seq)
 	if !ok {
-		return
+		return false
 	}
 	meta, size, ok := s.from.cache.Load(n, w.buf[:])
 	if !ok {
-		s.count.missing.Add(1)
-		return
+		return false
 	}
 	offset, _ := s.fwd.ts.Offset()
 	s.next = outgoing{
@@ -229,14 +289,14 @@ func (s *sender) repeat(b *port.Batch, w *repeater, seq uint16, now time.Time) {
 			s.next.picture, s.next.shift = d, moved
 		}
 	}
-	out := s.out
-	if s.agreed.repair != 0 && s.again != nil {
-		s.repeats++
-		s.next.payloadType, s.next.repair, s.next.original = s.agreed.repair, true, seq
-		s.next.seq, s.next.stream, out = s.repeats, s.repair, s.again
-	}
-	s.count.repeated.Add(1)
-	s.writeLocked(b, out)
+	return true
+}
+
+// repairLocked makes the next packet a repetition on the stream of its own.
+func (s *sender) repairLocked(seq uint16) {
+	s.repeats++
+	s.next.payloadType, s.next.repair, s.next.original = s.agreed.repair, true, seq
+	s.next.seq, s.next.stream = s.repeats, s.repair
 }
 
 // affordLocked takes one repetition from the budget.

@@ -1,6 +1,10 @@
 package media
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"schalter/media/bandwidth"
+)
 
 // trackCount counts what came in of a track.
 type trackCount struct {
@@ -36,6 +40,7 @@ type SeatStats struct {
 	Subscribed bool            `json:"subscribed"` // the receiving connection is up
 	Strangers  uint64          `json:"strangers"`  // packets of streams that no description named
 	Forged     uint64          `json:"forged"`     // packets that could not be authenticated, or were replayed
+	Estimate   int64           `json:"estimate"`   // bit/s that the receiving connection takes; 0: there is none
 	Published  []TrackStats    `json:"published"`
 	Received   []ReceivedStats `json:"received"`
 }
@@ -69,6 +74,8 @@ type ReceivedStats struct {
 	KeyRequests uint64  `json:"key_requests"` // of the receiver
 	RoundTrip   float64 `json:"round_trip"`   // seconds; 0: not known
 	Lost        float64 `json:"lost"`         // share, of the last report
+	Layer       int     `json:"layer"`        // that is wanted; 0 is the least picture
+	Paused      bool    `json:"paused"`       // there is no room for the picture
 }
 
 func (t *track) stats() TrackStats {
@@ -81,7 +88,11 @@ func (t *track) stats() TrackStats {
 }
 
 func (s *sender) stats() ReceivedStats {
+	s.mu.Lock()
+	aim, paused := s.aim, s.paused
+	s.mu.Unlock()
 	return ReceivedStats{
+		Layer: aim, Paused: paused,
 		Packets: s.count.packets.Load(), Octets: s.count.octets.Load(), Held: s.count.held.Load(),
 		Repeated: s.count.repeated.Load(), Missing: s.count.missing.Load(), Refused: s.count.refused.Load(),
 		Failed: s.count.failed.Load(), Nacked: s.count.nacked.Load(), KeyRequests: s.count.keyRequests.Load(),
@@ -102,6 +113,9 @@ func (r *room) stats() RoomStats {
 			if t := p.tracks[section.mid]; t != nil {
 				s.Published = append(s.Published, t.stats())
 			}
+		}
+		if p.out != nil {
+			p.out.estimate.with(func(e *bandwidth.Estimator) { s.Estimate = e.Estimate(r.plane.now()) })
 		}
 		for _, l := range p.lanes {
 			received := l.sender.stats()

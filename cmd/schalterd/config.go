@@ -26,6 +26,8 @@ Läuft im Vordergrund, benutzt nichts außerhalb von DIR und belegt einen Anschl
                           Ohne diese Angabe stellt die Box eines selbst aus; Browser warnen dann.
   --demo                  füllt ein leeres DIR mit der Beispielstadt Lindenau; ein gefülltes bleibt, wie es ist
   --demo-password WORT    Passwort der Beispielanmeldungen, mindestens 8 Zeichen; sonst wird eines ausgedacht
+  --uplink MBIT           so viel darf die Box höchstens senden, in Mbit/s: etwas weniger, als Ihr Anschluss zum Internet
+                          hergibt. Bilder werden dann kleiner, bevor Gespräche stocken; voreingestellt ohne Grenze
   --log STUFE             debug, info, warn oder error; voreingestellt info
   --version               nennt den Stand des Programms
 
@@ -37,6 +39,12 @@ Endet mit 0 wie verlangt, 1 nach einem Fehler, 2 bei falschen Angaben, 3 wenn in
 // minPassword is the fewest characters of any password of staff.
 const minPassword = 8
 
+// leastUplink and mostUplink bound --uplink, in Mbit/s. Below a half not even sound gets through beside the pages.
+const (
+	leastUplink = 0.5
+	mostUplink  = 100_000.0
+)
+
 // config is what the flags say, checked.
 type config struct {
 	Dir               string
@@ -45,6 +53,7 @@ type config struct {
 	Demo              bool
 	DemoPassword      string // empty: one is made up when the demo fills DIR
 	CertFile, KeyFile string
+	Uplink            float64 // Mbit/s; 0: no limit
 	LogLevel          slog.Level
 	Version           bool
 }
@@ -74,6 +83,7 @@ func parse(args []string) (config, error) {
 	set.StringVar(&c.DemoPassword, "demo-password", "", "")
 	set.StringVar(&c.CertFile, "cert", "", "")
 	set.StringVar(&c.KeyFile, "key", "", "")
+	set.Float64Var(&c.Uplink, "uplink", 0, "")
 	set.StringVar(&level, "log", level, "")
 	set.BoolVar(&c.Version, "version", false, "")
 	if err := set.Parse(args); err != nil {
@@ -118,6 +128,9 @@ func (c config) faults() []error {
 		if host != "" && !validHost(host) {
 			faults = append(faults, fmt.Errorf("--listen %q: %q ist weder ein Name noch eine Adresse", c.Listen, host))
 		}
+	}
+	if c.Uplink != 0 && !(c.Uplink >= leastUplink && c.Uplink <= mostUplink) {
+		faults = append(faults, fmt.Errorf("--uplink %v: möglich sind %v bis %v Mbit/s, 0 heißt ohne Grenze", c.Uplink, leastUplink, mostUplink))
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		faults = append(faults, errors.New("--cert und --key gehören zusammen: Geben Sie beide an oder keines"))

@@ -73,7 +73,7 @@ func TestHostileMediaIsReplaced(t *testing.T) {
 	plane := apart.New(apart.Around{}, slog.New(slog.DiscardHandler))
 	good := make(chan struct{})
 	v := &supervisor{plane: plane, udp: []*net.UDPConn{s.udp}, log: slog.New(slog.NewTextHandler(&log, nil)), program: func() *exec.Cmd {
-		cmd := mediaProgram(slog.LevelInfo)()
+		cmd := mediaProgram(slog.LevelInfo, 0)()
 		if n := int(started.Add(1)); n <= len(names) {
 			cmd.Args = []string{"hostile", "hostile", names[n-1]}
 		} else if n == len(names)+1 {

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +23,8 @@ import (
 	"schalter/media/relay"
 )
 
-// mediaVerb makes this program the media process: schalterd media LEVEL. It is no command for people.
+// mediaVerb makes this program the media process: schalterd media LEVEL UPLINK, the latter in bit/s. It is no
+// command for people.
 const mediaVerb = "media"
 
 // Descriptors of the media process beside 0 to 2, which are null, null and the office's log. supervise.go hands them over. On the
@@ -37,7 +39,7 @@ const (
 // ends when the office does.
 func mediaPlane(ctx context.Context, args []string, stderr io.Writer) int {
 	control, door, udp, err := inherited()
-	if err != nil || len(args) != 1 {
+	if err != nil || len(args) != 2 {
 		fmt.Fprint(stderr, "schalterd: „media“ ist kein Befehl für Menschen. schalterd startet damit selbst den Teil, der Bild und Ton\n"+
 			"weiterleitet. Starten Sie schalterd --data DIR; mit --help steht hier die ganze Anleitung.\n")
 		return exitUsage
@@ -46,10 +48,14 @@ func mediaPlane(ctx context.Context, args []string, stderr io.Writer) int {
 	if err := level.UnmarshalText([]byte(args[0])); err != nil {
 		return exitUsage // the office checked it
 	}
+	uplink, err := strconv.ParseInt(args[1], 10, 64)
+	if err != nil || uplink < 0 {
+		return exitUsage // likewise
+	}
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
 	unix.Umask(0o077)
 	introduce()
-	if err := serveMedia(ctx, control, door, udp, log); err != nil {
+	if err := serveMedia(ctx, control, door, udp, uplink, log); err != nil {
 		log.Error("media failed", "error", err)
 		return exitFailed
 	}
@@ -110,7 +116,7 @@ func takeOver[T, C any](fd int, of func(*os.File) (C, error)) (T, error) {
 }
 
 // serveMedia builds the plane on its sockets and lets the office drive it.
-func serveMedia(ctx context.Context, control, door *net.UnixConn, udp []*net.UDPConn, log *slog.Logger) error {
+func serveMedia(ctx context.Context, control, door *net.UnixConn, udp []*net.UDPConn, uplink int64, log *slog.Logger) error {
 	mux, err := port.NewMux(port.MuxConfig{Conns: udp, Log: log})
 	if err != nil {
 		return err
@@ -128,7 +134,7 @@ func serveMedia(ctx context.Context, control, door *net.UnixConn, udp []*net.UDP
 		return err
 	}
 	plane, err := media.New(media.Config{
-		Mux: mux, Relay: relayIssuer{turn}, Now: time.Now, Log: log,
+		Mux: mux, Relay: relayIssuer{turn}, Uplink: uplink, Now: time.Now, Log: log,
 		Addresses: func() media.Addresses { return around.Load().Addresses },
 		RelayURLs: func(reached string) []string {
 			if reached == "" {

@@ -44,7 +44,7 @@ const mostDeaths = 100
 
 // mediaProgram is this very program as the media process, also when its file was replaced meanwhile. It gets nothing of the
 // environment but what concerns Go's run time.
-func mediaProgram(level slog.Level) func() *exec.Cmd {
+func mediaProgram(level slog.Level, uplink int64) func() *exec.Cmd {
 	environment := []string{}
 	for _, pair := range os.Environ() {
 		switch name, _, _ := strings.Cut(pair, "="); name {
@@ -53,7 +53,7 @@ func mediaProgram(level slog.Level) func() *exec.Cmd {
 		}
 	}
 	return func() *exec.Cmd {
-		cmd := exec.Command("/proc/self/exe", mediaVerb, level.String()) //nolint:gosec // this program, and a level that was checked
+		cmd := exec.Command("/proc/self/exe", mediaVerb, level.String(), strconv.FormatInt(uplink, 10)) //nolint:gosec // this program, and values that were checked
 		cmd.Args[0], cmd.Dir, cmd.Env = "schalterd", "/", environment
 		return cmd
 	}

@@ -241,3 +241,9 @@ func (e *Estimator) probeWon(rate int64) {
 		e.proven.note(e.now, raised)
 	}
 }
+
+// Probing tells whether a probe runs at a time: whether Due is to be asked again.
+func (e *Estimator) Probing(at time.Time) bool {
+	e.pass(at)
+	return e.probe.active && e.now <= e.probe.to
+}

@@ -74,6 +74,9 @@ func (s *Sequence) Drop(n uint64) bool {
 	return true
 }
 
+// Newest is the highest number that left.
+func (s *Sequence) Newest() uint16 { return uint16(s.highest) }
+
 // Source finds the incoming number of a packet that left as out, of the current source only. It takes the newest
 // packet with these 16 bits.
 func (s *Sequence) Source(out uint16) (uint64, bool) {

@@ -35,5 +35,8 @@ func (t *Timestamp) Map(ts uint32, now time.Time) uint32 {
 	return out
 }
 
+// Last is the highest that left.
+func (t *Timestamp) Last() uint32 { return t.last }
+
 // Offset is what the current source's timestamps are moved by; false before the first source.
 func (t *Timestamp) Offset() (uint32, bool) { return t.offset, t.running }

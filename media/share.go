@@ -1,0 +1,325 @@
+package media
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"schalter/media/allocation"
+	"schalter/media/bandwidth"
+	"schalter/media/port"
+)
+
+// Times of the sharing of bandwidth.
+const (
+	shareEvery = 100 * time.Millisecond
+	probeEvery = 10 * time.Millisecond // while a connection is probed
+	// pauseAfter is how long a picture must have been too much before it is paused: sound gets through a short queue, and a
+	// picture that comes and goes is worse than one that stutters once.
+	pauseAfter = time.Second
+	// alive is how long ago a layer's last packet may be for it to count as sent.
+	alive = time.Second
+)
+
+// Rates in bit/s.
+const (
+	soundRate = 48_000    // Opus with its headers at the most, whatever DTX makes of it now
+	startRate = 3_000_000 // of a connection before anything is known: most have it, and the others are found out in a second
+)
+
+// shownByDefault is the height in pixels that a picture counts as shown at as long as nobody has said.
+const shownByDefault = 720
+
+// estimate is what a receiving connection takes, by what its browser acknowledges.
+type estimate struct {
+	mu  sync.Mutex
+	est *bandwidth.Estimator // guarded by mu
+}
+
+func newEstimate() *estimate {
+	return &estimate{est: bandwidth.New(bandwidth.Limits{Start: startRate})}
+}
+
+// sent notes a packet that leaves. probe: it leaves for the sake of the estimate alone.
+func (e *estimate) sent(number uint16, octets int, probe bool, now time.Time) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if probe {
+		e.est.SentProbe(number, octets, now)
+		return
+	}
+	e.est.Sent(number, octets, now)
+}
+
+// with lets f look at the estimate, if there is one.
+func (e *estimate) with(f func(*bandwidth.Estimator)) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f(e.est)
+}
+
+// sharing gives each picture on its way to somebody the layer that his connection, and the box's uplink, have room for. One
+// goroutine decides for all; rooms tell it which there are, senders are told the layer.
+type sharing struct {
+	now   func() time.Time
+	batch func() *port.Batch
+	give  func(*port.Batch)
+
+	mu    sync.Mutex
+	flows map[*connection]*flow // guarded by mu
+	wake  chan struct{}
+
+	// Owned by its goroutine.
+	allocator allocation.Allocator
+	list      []*flow
+	asked     []*allocation.Connection
+}
+
+// flow is what one connection receives.
+type flow struct {
+	conn    *connection
+	told    func(paused []*track) // called when other pictures than before are paused
+	lines   []*portion            // guarded by the sharing's mu
+	asked   allocation.Connection
+	probing bool
+	space   repeater
+}
+
+// portion is one track on its way.
+type portion struct {
+	sender *sender
+	track  *track
+	sub    allocation.Subscription
+	over   time.Time // since when it is too much
+	paused bool
+}
+
+func newSharing(e *engine, uplink int64) *sharing {
+	return &sharing{
+		now: e.now, batch: e.batch, give: e.give, flows: map[*connection]*flow{}, wake: make(chan struct{}, 1),
+		allocator: allocation.Allocator{Budget: uplink},
+	}
+}
+
+// set replaces what a connection receives; an empty list takes it out.
+func (s *sharing) set(c *connection, lanes []*lane, told func([]*track)) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.flows[c]
+	next := &flow{conn: c, told: told}
+	if old != nil {
+		next.probing = old.probing
+	}
+	for _, l := range lanes {
+		if l.track == nil {
+			continue
+		}
+		line := &portion{sender: l.sender, track: l.track}
+		if old != nil {
+			for _, o := range old.lines {
+				if o.sender == l.sender && o.track == l.track {
+					line = o
+				}
+			}
+		}
+		next.lines = append(next.lines, line)
+	}
+	if len(next.lines) == 0 {
+		delete(s.flows, c)
+		return
+	}
+	s.flows[c] = next
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run is its goroutine. While nobody receives anything it sleeps.
+func (s *sharing) run(ctx context.Context) {
+	tick := time.NewTicker(shareEvery)
+	defer tick.Stop()
+	var decided time.Time
+	for {
+		s.mu.Lock()
+		idle := len(s.flows) == 0
+		s.mu.Unlock()
+		if idle {
+			select {
+			case <-s.wake:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		now := s.now()
+		if now.Sub(decided) >= shareEvery || now.Before(decided) {
+			decided = now
+			s.decide(now)
+		}
+		if s.probe(now) {
+			tick.Reset(probeEvery)
+		} else {
+			tick.Reset(shareEvery)
+		}
+	}
+}
+
+// decide shares out anew.
+func (s *sharing) decide(now time.Time) {
+	s.mu.Lock()
+	s.list, s.asked = s.list[:0], s.asked[:0]
+	for _, f := range s.flows {
+		f.ask(now)
+		s.list, s.asked = append(s.list, f), append(s.asked, &f.asked)
+	}
+	s.mu.Unlock()
+	s.allocator.Allocate(s.asked, now)
+	for _, f := range s.list {
+		f.apply(now)
+		f.conn.estimate.with(func(e *bandwidth.Estimator) {
+			if _, ok := e.Probe(f.asked.Wanted, now); ok {
+				f.probing = true
+			}
+		})
+	}
+}
+
+// ask brings a connection's wishes up to date.
+func (f *flow) ask(now time.Time) {
+	f.conn.estimate.with(func(e *bandwidth.Estimator) { f.asked.Estimate = e.Estimate(now) })
+	f.asked.Subscriptions = f.asked.Subscriptions[:0]
+	for _, l := range f.lines {
+		s := &l.sub
+		s.Layers = s.Layers[:0]
+		switch l.track.source {
+		case Microphone:
+			s.Source = allocation.Microphone
+			s.Layers = append(s.Layers, allocation.Layer{Bitrate: soundRate})
+		case Camera:
+			s.Source = allocation.Camera
+		case Screen:
+			s.Source = allocation.Screen
+		}
+		s.Shown = shownByDefault
+		if s.Source != allocation.Microphone {
+			for _, r := range l.track.receivers() {
+				s.Layers = append(s.Layers, allocation.Layer{
+					Spatial: uint8(r.layer), Bitrate: r.rate.rate(now, r.octets.Load(), r.heardAt.Load()), Height: int(r.height.Load()),
+				})
+			}
+		}
+		f.asked.Subscriptions = append(f.asked.Subscriptions, s)
+	}
+}
+
+// apply tells the senders what was decided.
+func (f *flow) apply(now time.Time) {
+	changed := false
+	var paused []*track
+	for _, l := range f.lines {
+		if l.sub.Source == allocation.Microphone {
+			continue
+		}
+		d := l.sub.Decision
+		tooMuch := d.PausedForSound()
+		switch {
+		case !tooMuch:
+			l.over = time.Time{}
+		case l.over.IsZero():
+			l.over = now
+		}
+		pause := tooMuch && now.Sub(l.over) >= pauseAfter
+		if pause != l.paused {
+			l.paused, changed = pause, true
+		}
+		if pause {
+			paused = append(paused, l.track)
+		}
+		layer := 0 // what does not fit for the moment
+		if d.On {
+			layer = int(d.Spatial)
+		} else if d.Reason == allocation.NotThere {
+			layer = l.track.top()
+		}
+		l.sender.direct(layer, pause)
+	}
+	if changed && f.told != nil {
+		f.told(paused)
+	}
+}
+
+// probe sends what the probes that run are due. It tells whether any goes on.
+func (s *sharing) probe(now time.Time) bool {
+	any := false
+	var b *port.Batch
+	for _, f := range s.list {
+		if !f.probing {
+			continue
+		}
+		var due int
+		f.conn.estimate.with(func(e *bandwidth.Estimator) {
+			due = e.Due(now)
+			f.probing = e.Probing(now)
+		})
+		any = any || f.probing
+		if due == 0 {
+			continue
+		}
+		if b == nil {
+			b = s.batch()
+		}
+		for _, l := range f.lines {
+			if due -= l.sender.pad(b, &f.space, due); due <= 0 {
+				break
+			}
+		}
+	}
+	if b != nil {
+		b.Flush()
+		s.give(b)
+	}
+	return any
+}
+
+// meter tells a layer's rate from its count of octets. The sharing's goroutine owns it.
+type meter struct {
+	at   [6]time.Time // a ring of the last looks, 100 ms apart: half a second in all
+	n    [6]uint64
+	next int
+}
+
+// rate notes the count at a time and gives the rate in bit/s; 0 when the layer has fallen silent. heard is when its last
+// packet came, in nanoseconds of Unix time.
+func (m *meter) rate(now time.Time, octets uint64, heard int64) int64 {
+	last := (m.next + len(m.at) - 1) % len(m.at)
+	if now.Sub(m.at[last]) >= shareEvery/2 {
+		m.at[m.next], m.n[m.next] = now, octets
+		last, m.next = m.next, (m.next+1)%len(m.at)
+	}
+	if now.UnixNano()-heard > int64(alive) {
+		return 0
+	}
+	first := m.next
+	for m.at[first].IsZero() {
+		first = (first + 1) % len(m.at)
+	}
+	passed := m.at[last].Sub(m.at[first])
+	if passed <= 0 || passed > 5*time.Second {
+		return 1 // it is there, and more cannot be said yet
+	}
+	return max(int64(m.n[last]-m.n[first])*8*int64(time.Second)/int64(passed), 1)
+}
