@@ -15,16 +15,21 @@ type Media interface {
 	Join(ctx context.Context, seat media.Seat) (media.Access, error)
 	// Publish answers the browser's offer. A second offer renegotiates the same connection.
 	Publish(ctx context.Context, seat media.SeatID, offer media.Offer) (media.Answer, error)
+	MediaOut
+	// Leave closes the seat's connections and revokes its relay credentials. Unknown seats are no error.
+	Leave(ctx context.Context, seat media.SeatID) error
+	// Events is closed when the plane has closed.
+	Events() <-chan media.Event
+}
+
+// MediaOut is the half of Media that concerns what a seat receives.
+type MediaOut interface {
 	// Subscribed hands in the browser's answer to a SubscribeOffer.
 	Subscribed(ctx context.Context, seat media.SeatID, revision int, sdp string) error
 	// Show tells at which sizes a seat shows the pictures that it receives: all of them; what is not named is not shown.
 	Show(ctx context.Context, seat media.SeatID, shown []media.Shown) error
 	// View answers a viewer's offer, for a foreign seat. A second offer renegotiates the same connection.
 	View(ctx context.Context, seat media.SeatID, sdp string) (media.Answer, error)
-	// Leave closes the seat's connections and revokes its relay credentials. Unknown seats are no error.
-	Leave(ctx context.Context, seat media.SeatID) error
-	// Events is closed when the plane has closed.
-	Events() <-chan media.Event
 }
 
 // Store is what the hall needs of package store.
