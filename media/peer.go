@@ -22,6 +22,8 @@ type peer struct {
 	due      time.Time // its answer is
 	stale    bool      // something changed since that offer
 
+	shown map[Picture]Shown // the newest sizes; nil: none were told, all count as shown in full
+
 	published bool // the publishing connection came up, and Connected was told
 	receiving bool // the receiving connection is up
 	lost      bool // Lost was told: nothing more is negotiated

@@ -166,6 +166,8 @@ func (r *room) handle(o order) {
 		o.answer <- published{answer, err}
 	case answerOrder:
 		o.err <- r.subscribed(o)
+	case showOrder:
+		o.err <- r.show(o)
 	case leaveOrder:
 		r.leave(o)
 	case changedOrder:

@@ -25,9 +25,11 @@ type Seat struct {
 	Foreign bool   `json:"foreign,omitempty"`
 }
 
-// Access is what a browser needs to reach the box: relay credentials bound to this seat.
+// Access is what a browser needs to reach the box: relay credentials bound to this seat. Layers tells that the box takes
+// its camera in several sizes at once (simulcast, RFC 8853): such a section names no stream, and an older plane refuses it.
 type Access struct {
-	Relay []RelayServer `json:"relay"`
+	Relay  []RelayServer `json:"relay"`
+	Layers bool          `json:"layers,omitempty"`
 }
 
 // RelayServer is one entry of RTCConfiguration.iceServers.
@@ -78,12 +80,28 @@ type Track struct {
 	Source Source `json:"source"`
 }
 
+// Picture names one that a seat publishes: its camera or its screen.
+type Picture struct {
+	Seat   SeatID `json:"seat"`
+	Source Source `json:"source"`
+}
+
+// Shown is how large a received picture is shown, in pixels of the screen (CSS pixels times devicePixelRatio). Zero by
+// zero: it is not, because the page is hidden, for instance.
+type Shown struct {
+	Seat   SeatID `json:"seat"`
+	Source Source `json:"source"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+}
+
 // Event is what the media plane tells: exactly one of the kinds below.
 type Event struct {
 	Kind      EventKind       `json:"kind"`
 	Room      RoomID          `json:"room"`
 	Seat      SeatID          `json:"seat"`
 	Subscribe *SubscribeOffer `json:"subscribe,omitempty"` // for Subscribe
+	Paused    []Picture       `json:"paused,omitempty"`    // for Paused: all that are now; none: all pictures flow
 }
 
 // EventKind says what happened to a seat.
@@ -93,6 +111,7 @@ type EventKind string
 const (
 	Subscribe EventKind = "subscribe"  // send this offer to the seat's browser
 	Connected EventKind = "connected"  // the seat's publishing connection is up
+	Paused    EventKind = "paused"     // other pictures than before are not sent to the seat, so that its sound stays
 	Lost      EventKind = "lost"       // a connection of the seat failed; it must rejoin with a new seat
 	RoomEnded EventKind = "room_ended" // a fault ended the room; every seat must rejoin
 )

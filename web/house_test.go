@@ -66,7 +66,10 @@ func (l *logged) String() string {
 }
 
 // plane stands in for the media plane, whose packets are not web's business: it seats, and answers with fixed words.
-type plane struct{ events chan media.Event }
+type plane struct {
+	events chan media.Event
+	shown  chan string // what Show was told
+}
 
 func (p *plane) Join(_ context.Context, s media.Seat) (media.Access, error) {
 	return media.Access{Relay: []media.RelayServer{{
@@ -82,6 +85,10 @@ func (p *plane) Publish(_ context.Context, seat media.SeatID, o media.Offer) (me
 }
 
 func (p *plane) Subscribed(context.Context, media.SeatID, int, string) error { return nil }
+func (p *plane) Show(_ context.Context, seat media.SeatID, shown []media.Shown) error {
+	p.shown <- fmt.Sprint(seat, shown)
+	return nil
+}
 func (p *plane) View(_ context.Context, _ media.SeatID, sdp string) (media.Answer, error) {
 	return media.Answer{SDP: "answer to " + sdp}, nil
 }
@@ -118,7 +125,7 @@ func lindenau() appliance.Snapshot {
 // open builds a house. The adjustment, if any, may change web's configuration.
 func open(t testing.TB, adjust ...func(*web.Config)) *house {
 	t.Helper()
-	h := &house{t: t, log: &logged{}, plane: &plane{events: make(chan media.Event)}}
+	h := &house{t: t, log: &logged{}, plane: &plane{events: make(chan media.Event), shown: make(chan string, 1)}}
 	ctx, log := context.Background(), slog.New(slog.NewTextHandler(h.log, nil))
 	now := func() time.Time { return time.Now().Add(time.Duration(h.skew.Load())) }
 	must := func(err error) {

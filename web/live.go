@@ -312,6 +312,8 @@ func (l *liveConn) take(ctx context.Context, b []byte) *refusal {
 		err = l.line.Publish(ctx, seat, hall.Offer{SDP: m.SDP, Sources: sources})
 	case live.Subscribed:
 		err = l.line.Subscribed(ctx, seat, m.Revision, m.SDP)
+	case live.Show:
+		err = l.line.Show(ctx, seat, shown(m.Pictures))
 	case live.Rejoin:
 		err = l.line.Rejoin(ctx, seat)
 	case live.Devices:
@@ -331,6 +333,15 @@ func (l *liveConn) take(ctx context.Context, b []byte) *refusal {
 	return p
 }
 
+// shown puts a page's sizes into the hall's words.
+func shown(pictures []live.Shown) []hall.Shown {
+	list := make([]hall.Shown, 0, len(pictures))
+	for _, p := range pictures {
+		list = append(list, hall.Shown{Seat: hall.SeatID(p.Seat), Source: hall.Source(p.Source), Width: p.Width, Height: p.Height})
+	}
+	return list
+}
+
 // message puts a push into the words of the live connection.
 func (l *liveConn) message(p hall.Push) (live.ServerMessage, error) {
 	switch {
@@ -339,7 +350,7 @@ func (l *liveConn) message(p hall.Push) (live.ServerMessage, error) {
 	case p.Desk != nil:
 		return view(live.Desk, p.Desk)
 	case p.Seat != nil:
-		m := live.ServerMessage{T: live.SeatGiven, Seat: string(p.Seat.Seat), Room: string(p.Seat.Room)}
+		m := live.ServerMessage{T: live.SeatGiven, Seat: string(p.Seat.Seat), Room: string(p.Seat.Room), Layers: p.Seat.Access.Layers}
 		for _, s := range p.Seat.Access.Relay {
 			m.ICEServers = append(m.ICEServers, live.ICEServer{
 				URLs: s.URLs, Username: s.Username, Credential: s.Password, Expires: s.Expires.UTC(),
@@ -358,6 +369,12 @@ func (l *liveConn) message(p hall.Push) (live.ServerMessage, error) {
 		}
 		for _, t := range o.Tracks {
 			m.Tracks = append(m.Tracks, live.Track{Mid: t.Mid, Seat: string(t.Seat), Source: string(t.Source)})
+		}
+		return m, nil
+	case p.Paused != nil:
+		m := live.ServerMessage{T: live.Paused, Seat: string(p.Paused.Seat)}
+		for _, x := range p.Paused.Pictures {
+			m.Pictures = append(m.Pictures, live.Picture{Seat: string(x.Seat), Source: string(x.Source)})
 		}
 		return m, nil
 	case p.Text != nil:

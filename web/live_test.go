@@ -150,6 +150,21 @@ func TestTalkByLiveConnection(t *testing.T) {
 		t.Errorf("subscribe %+v", m)
 	}
 	citizen.send(live.ClientMessage{T: live.Subscribed, Seat: seat.Seat, Revision: 1, SDP: "v=0"})
+	citizen.send(live.ClientMessage{T: live.Show, Seat: seat.Seat, Pictures: []live.Shown{{Seat: clerks.Seat, Source: "camera", Width: 640, Height: 360}}})
+	select {
+	case told := <-h.plane.shown:
+		if want := fmt.Sprintf("%s[{%s camera 640 360}]", seat.Seat, clerks.Seat); told != want {
+			t.Errorf("media was told %s, want %s", told, want)
+		}
+	case <-time.After(within):
+		t.Fatal("media was not told how large the picture is")
+	}
+	h.plane.events <- media.Event{Kind: media.Paused, Room: media.RoomID(seat.Room), Seat: media.SeatID(seat.Seat), Paused: []media.Picture{
+		{Seat: media.SeatID(clerks.Seat), Source: media.Camera},
+	}}
+	if m := citizen.wants(live.Paused); m.Seat != seat.Seat || len(m.Pictures) != 1 || m.Pictures[0] != (live.Picture{Seat: clerks.Seat, Source: "camera"}) {
+		t.Errorf("paused %+v", m)
+	}
 	citizen.send(live.ClientMessage{T: live.Devices, Microphone: true})
 	if m := clerk.wants(live.Devices); !m.Microphone || m.Camera || m.Side != "citizen" {
 		t.Errorf("devices %+v", m)

@@ -85,6 +85,7 @@ func Table() []Rule {
 		{"live ping", talkers},
 		{"live publish", talkers},
 		{"live subscribed", talkers},
+		{"live show", talkers},
 		{"live rejoin", talkers},
 		{"live devices", talkers},
 		{"live text", talkers},

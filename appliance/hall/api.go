@@ -15,14 +15,21 @@ type Media interface {
 	Join(ctx context.Context, seat media.Seat) (media.Access, error)
 	// Publish answers the browser's offer. A second offer renegotiates the same connection.
 	Publish(ctx context.Context, seat media.SeatID, offer media.Offer) (media.Answer, error)
-	// Subscribed hands in the browser's answer to a SubscribeOffer.
-	Subscribed(ctx context.Context, seat media.SeatID, revision int, sdp string) error
-	// View answers a viewer's offer, for a foreign seat. A second offer renegotiates the same connection.
-	View(ctx context.Context, seat media.SeatID, sdp string) (media.Answer, error)
+	MediaOut
 	// Leave closes the seat's connections and revokes its relay credentials. Unknown seats are no error.
 	Leave(ctx context.Context, seat media.SeatID) error
 	// Events is closed when the plane has closed.
 	Events() <-chan media.Event
+}
+
+// MediaOut is the half of Media that concerns what a seat receives.
+type MediaOut interface {
+	// Subscribed hands in the browser's answer to a SubscribeOffer.
+	Subscribed(ctx context.Context, seat media.SeatID, revision int, sdp string) error
+	// Show tells at which sizes a seat shows the pictures that it receives: all of them; what is not named is not shown.
+	Show(ctx context.Context, seat media.SeatID, shown []media.Shown) error
+	// View answers a viewer's offer, for a foreign seat. A second offer renegotiates the same connection.
+	View(ctx context.Context, seat media.SeatID, sdp string) (media.Answer, error)
 }
 
 // Store is what the hall needs of package store.
@@ -60,6 +67,7 @@ type Push struct {
 	Unseat    *media.SeatID        // media with this seat is over: close its connections
 	Answer    *Published           // to an offer of this line
 	Subscribe *Subscribed          // an offer to this line
+	Paused    *Paused              // which received pictures rest now
 	Text      *Text                // real-time text of the other side (and one's own, on a new line)
 	Devices   *Devices             // the other side's microphone, camera, screen
 	Replaced  bool                 // a newer page of the same person took the place; this one may take it back
@@ -84,6 +92,12 @@ type Published struct {
 type Subscribed struct {
 	Seat  media.SeatID
 	Offer media.SubscribeOffer
+}
+
+// Paused names the pictures that a seat does not get for now, so that its sound stays: all of them; none: all flow.
+type Paused struct {
+	Seat     media.SeatID
+	Pictures []media.Picture
 }
 
 // Side tells the two ends of a talk apart.

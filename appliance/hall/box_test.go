@@ -38,6 +38,7 @@ type plane struct {
 	unfit  error        // of Publish and View
 	faulty bool         // Join panics
 	offers []media.Offer
+	shown  [][]media.Shown
 	gate   chan struct{} // when not nil, Join waits for it
 }
 
@@ -103,6 +104,16 @@ func (p *plane) Subscribed(_ context.Context, id media.SeatID, _ int, sdp string
 	if _, ok := p.seats[id]; !ok || sdp == "nonsense" {
 		return errors.New("not taken")
 	}
+	return nil
+}
+
+func (p *plane) Show(_ context.Context, id media.SeatID, shown []media.Shown) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.seats[id]; !ok {
+		return errors.New("no such seat")
+	}
+	p.shown = append(p.shown, shown)
 	return nil
 }
 
@@ -360,6 +371,8 @@ func word(x hall.Push) string {
 		return "answer"
 	case x.Subscribe != nil:
 		return fmt.Sprintf("subscribe:%d", x.Subscribe.Offer.Revision)
+	case x.Paused != nil:
+		return fmt.Sprintf("paused:%d", len(x.Paused.Pictures))
 	case x.Text != nil:
 		return fmt.Sprintf("text:%s:%d:%s", x.Text.Side, x.Text.Line, x.Text.Text)
 	case x.Devices != nil:

@@ -113,6 +113,11 @@ func (l *Line) Subscribed(ctx context.Context, seat media.SeatID, revision int, 
 	return l.call(ctx, &seat, &subscribed{line: l, seat: seat, revision: revision, sdp: sdp})
 }
 
+// Show tells at which sizes the page shows the pictures that it receives: all of them; what is not named is not shown.
+func (l *Line) Show(ctx context.Context, seat media.SeatID, shown []media.Shown) error {
+	return l.call(ctx, &seat, &showing{line: l, seat: seat, shown: shown})
+}
+
 // Rejoin says that the page's media failed; a new seat is pushed.
 func (l *Line) Rejoin(ctx context.Context, seat media.SeatID) error {
 	return l.call(ctx, &seat, &rejoin{line: l, seat: seat})

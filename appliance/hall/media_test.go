@@ -2,6 +2,7 @@ package hall_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,41 @@ func TestMediaFails(t *testing.T) {
 			b.must(c.Rejoin(t.Context(), s.Seat))
 			b.want("rejoined", c.sent(), "unseat seat")
 			b.refused(c.Rejoin(t.Context(), s.Seat), "seat-stale")
+		})
+	})
+	t.Run("pictures pause and flow again, for one side alone", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			w.got()
+			b.plane.events <- media.Event{Kind: media.Paused, Seat: s.Seat, Paused: []media.Picture{{Seat: "w", Source: media.Camera}}}
+			b.want("paused", c.sent(), "paused:1")
+			b.plane.events <- media.Event{Kind: media.Paused, Seat: s.Seat}
+			b.want("all flow", c.sent(), "paused:0")
+			b.want("the other side", w.sent(), "")
+			b.plane.events <- media.Event{Kind: media.Paused, Seat: "nobody", Paused: []media.Picture{{Seat: "w", Source: media.Camera}}}
+			b.want("of no seat here", c.sent()+w.sent(), "")
+		})
+	})
+	t.Run("the page tells how large it shows the pictures", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			w.got()
+			shown := []media.Shown{{Seat: "w", Source: media.Camera, Width: 640, Height: 360}}
+			b.must(c.Show(t.Context(), s.Seat, shown))
+			b.want("nothing to say", c.sent(), "")
+			b.plane.set(func(p *plane) {
+				if len(p.shown) != 1 || !slices.Equal(p.shown[0], shown) {
+					t.Errorf("media was told %v", p.shown)
+				}
+			})
+			b.refused(w.Show(t.Context(), s.Seat, shown), "seat-stale") // another's seat
+			b.plane.set(func(p *plane) { delete(p.seats, s.Seat) })     // media does not know it: nobody is troubled with that
+			b.must(c.Show(t.Context(), s.Seat, shown))
+			b.want("nothing to say", c.sent(), "")
 		})
 	})
 	t.Run("the room is lost", func(t *testing.T) {

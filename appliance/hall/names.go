@@ -11,5 +11,6 @@ type (
 	SeatID = media.SeatID
 	Offer  = media.Offer
 	Source = media.Source
+	Shown  = media.Shown
 	Relay  = media.RelayServer
 )

@@ -67,10 +67,12 @@ type room struct {
 	text    []Text // of the running talk, oldest first
 }
 
-// heardOf is what the media plane told of a seat and the room has not looked at: the newest offer, and the loss.
+// heardOf is what the media plane told of a seat and the room has not looked at: the newest offer, the newest list of paused pictures,
+// and the loss.
 type heardOf struct {
-	offer *media.SubscribeOffer
-	lost  bool
+	offer  *media.SubscribeOffer
+	paused *[]media.Picture
+	lost   bool
 }
 
 // side is one end of the talk.
@@ -88,6 +90,7 @@ type seat struct {
 	id     media.SeatID
 	access media.Access
 	offer  *media.SubscribeOffer // not answered yet
+	paused *[]media.Picture      // the newest; nil: nothing was told
 }
 
 // roomMessage is what pages send: the closed set in calls.go and text.go.
@@ -125,6 +128,9 @@ func (r *room) hear(e media.Event) {
 		if e.Subscribe != nil && (h.offer == nil || e.Subscribe.Revision > h.offer.Revision) {
 			h.offer = e.Subscribe
 		}
+		r.heard[e.Seat] = h
+	case media.Paused:
+		h.paused = &e.Paused
 		r.heard[e.Seat] = h
 	case media.Lost:
 		h.lost = true
@@ -242,6 +248,10 @@ func (r *room) listen(ctx context.Context, heard map[media.SeatID]heardOf, ended
 			s.seat.offer = h.offer
 			s.tell(Push{Subscribe: &Subscribed{Seat: s.seat.id, Offer: *h.offer}})
 		}
+		if h.paused != nil {
+			s.seat.paused = h.paused
+			s.tell(Push{Paused: &Paused{Seat: s.seat.id, Pictures: *h.paused}})
+		}
 	}
 }
 
@@ -275,6 +285,9 @@ func (r *room) receive(s *side) {
 		l.give(SeatGiven{Seat: s.seat.id, Room: r.id, Access: s.seat.access})
 		if s.seat.offer != nil {
 			l.push(Push{Subscribe: &Subscribed{Seat: s.seat.id, Offer: *s.seat.offer}})
+		}
+		if s.seat.paused != nil {
+			l.push(Push{Paused: &Paused{Seat: s.seat.id, Pictures: *s.seat.paused}})
 		}
 	}
 	for _, t := range r.text {

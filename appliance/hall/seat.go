@@ -147,6 +147,25 @@ func (a *subscribed) handle(ctx context.Context, r *room) {
 	}
 }
 
+// showing is how large a page shows what it receives.
+type showing struct {
+	line  *Line
+	seat  media.SeatID
+	shown []media.Shown
+}
+
+func (v *showing) handle(ctx context.Context, r *room) {
+	if r.holds(v.line, v.seat) == nil {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, mediaWait)
+	defer cancel()
+	if err := r.plane.Show(call, v.seat, v.shown); err != nil {
+		// The person notices nothing of it, at worst a coarser picture; the next change of size heals it.
+		r.log.Info("sizes of pictures not taken", "seat", v.seat)
+	}
+}
+
 // rejoin is a page whose media failed.
 type rejoin struct {
 	line *Line

@@ -185,6 +185,10 @@ func TestPlaneOfAnotherProcess(t *testing.T) {
 	if err := o.plane.Subscribed(ctx, "a", 1, ""); err == nil {
 		t.Error("an answer to no offer was taken")
 	}
+	fine := o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Camera, Width: 640, Height: 360}})
+	if err := o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Microphone}}); fine != nil || !errors.Is(err, media.ErrRefused) {
+		t.Errorf("show a picture: %v, a sound: %v", fine, err)
+	}
 	if s := o.plane.Stats(ctx); len(s.Rooms) != 1 || len(s.Rooms[0].Seats) != 2 {
 		t.Errorf("%+v", s)
 	}

@@ -204,7 +204,7 @@ func (l *life) told(f frame) error {
 	if err := unpack(f.body, &e); err != nil {
 		return err
 	}
-	if f.number != 0 || (e.Kind == media.Subscribe) != (e.Subscribe != nil) {
+	if f.number != 0 || (e.Kind == media.Subscribe) != (e.Subscribe != nil) || e.Kind != media.Paused && e.Paused != nil {
 		return errMalformed
 	}
 	l.mu.Lock()
@@ -225,7 +225,7 @@ func (l *life) told(f frame) error {
 		if !there {
 			return nil
 		}
-	case media.Subscribe, media.Connected, media.Lost:
+	case media.Subscribe, media.Connected, media.Paused, media.Lost:
 		at := l.seats[e.Seat]
 		if at == nil {
 			return nil // it left meanwhile

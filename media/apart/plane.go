@@ -127,6 +127,12 @@ func (p *Plane) Subscribed(ctx context.Context, seat media.SeatID, revision int,
 	return err
 }
 
+// Show tells at which sizes a seat shows what it receives; see media.Plane.
+func (p *Plane) Show(ctx context.Context, seat media.SeatID, shown []media.Shown) error {
+	_, err := of[nothing](ctx, p, show, seat, shown)
+	return err
+}
+
 // Leave closes the seat's connections; see media.Plane. A seat whose process has ended has none.
 func (p *Plane) Leave(ctx context.Context, seat media.SeatID) error {
 	l := p.present()

@@ -246,6 +246,9 @@ func methods() map[string]do {
 		subscribed: on(func(ctx context.Context, s *server, seat media.SeatID, given settled) (nothing, error) {
 			return nothing{}, s.Plane.Subscribed(ctx, seat, given.Revision, given.SDP)
 		}),
+		show: on(func(ctx context.Context, s *server, seat media.SeatID, shown []media.Shown) (nothing, error) {
+			return nothing{}, s.Plane.Show(ctx, seat, shown)
+		}),
 		leave: on(func(ctx context.Context, s *server, seat media.SeatID, _ nothing) (nothing, error) {
 			return nothing{}, s.Plane.Leave(ctx, seat)
 		}),

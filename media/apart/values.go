@@ -42,6 +42,7 @@ const (
 	publish    = "publish"
 	view       = "view"
 	subscribed = "subscribed"
+	show       = "show"
 	leave      = "leave"
 	stats      = "stats"
 	figures    = "figures"

@@ -22,6 +22,7 @@
 //	{"t":"ping"}
 //	{"t":"publish",    "seat":"…", "sdp":"v=0…", "sources":{"0":"microphone","1":"camera","2":"screen"}}
 //	{"t":"subscribed", "seat":"…", "revision":1, "sdp":"v=0…"}
+//	{"t":"show",       "seat":"…", "pictures":[{"seat":"…","source":"camera","width":1280,"height":720}]}
 //	{"t":"rejoin",     "seat":"…"}
 //	{"t":"devices",    "microphone":true, "camera":false, "screen":false}
 //	{"t":"text",       "line":1, "text":"Guten T", "done":false}
@@ -32,11 +33,13 @@
 //	{"t":"pong"}
 //	{"t":"visit",      "view":{…appliance.VisitView…}}
 //	{"t":"desk",       "view":{…appliance.DeskView…}}
-//	{"t":"seat",       "seat":"…", "room":"…", "ice_servers":[{"urls":["turns:…"],"username":"…","credential":"…","expires":"2026-…Z"}]}
+//	{"t":"seat",       "seat":"…", "room":"…", "ice_servers":[{"urls":["turns:…"],"username":"…","credential":"…","expires":"2026-…Z"}],
+//	                   "layers":true}
 //	{"t":"unseat",     "seat":"…"}
 //	{"t":"published",  "seat":"…", "sdp":"v=0…", "late":["candidate:…"]}
 //	{"t":"subscribe",  "seat":"…", "revision":1, "sdp":"v=0…", "late":["candidate:…"],
 //	                   "tracks":[{"mid":"0","seat":"…","source":"camera"}]}
+//	{"t":"paused",     "seat":"…", "pictures":[{"seat":"…","source":"camera"}]}
 //	{"t":"text",       "side":"citizen"|"clerk", "name":"Frau Weber", "line":1, "text":"Guten T", "done":false}
 //	{"t":"devices",    "side":"citizen"|"clerk", "microphone":true, "camera":false, "screen":false}
 //	{"t":"replaced"}
@@ -46,6 +49,13 @@
 // Arrays and objects are never null. In "sources" the key is the mid of the offer. "late" holds ICE-TCP candidates in
 // SDP form, to be added when there is no connection after 1.5 s. Text is always the whole line as it stands, at most
 // 1,000 characters; lines count from 1 for each side.
+//
+// With "layers" the page may publish its camera in several sizes at once (simulcast); without it is one stream.
+//
+// "show" tells at which size the page shows each picture that it receives, in pixels of the screen (CSS pixels times
+// devicePixelRatio), so that no more is sent than is seen: all pictures each time, at most 64; one that is not named is not
+// shown, and a hidden page shows none. A page sends it on change, at most about twice a second; until the first one
+// everything counts as shown in full. "paused" names the received pictures that rest so that the sound stays, all each time.
 //
 // # Close codes
 //
@@ -63,6 +73,8 @@ const (
 	MaxMessage = 64 << 10         // bytes of one message, either way from a page
 	Heartbeat  = 10 * time.Second // how often a page sends ping
 	MaxBad     = 3                // refused messages in a row until the end
+	MaxShown   = 64               // pictures in one "show"
+	MaxSide    = 16384            // pixels of a shown picture's width or height
 )
 
 // Types of message, client to server.
@@ -70,6 +82,7 @@ const (
 	Ping       = "ping"
 	Publish    = "publish"    // Seat, SDP, Sources
 	Subscribed = "subscribed" // Seat, Revision, SDP
+	Show       = "show"       // Seat, Pictures
 	Rejoin     = "rejoin"     // Seat: its media failed; a new seat follows
 	Devices    = "devices"    // Microphone, Camera, Screen (both ways)
 	Text       = "text"       // Line, Text, Done (both ways)
@@ -81,10 +94,11 @@ const (
 	Pong      = "pong"
 	Visit     = "visit"     // View: appliance.VisitView
 	Desk      = "desk"      // View: appliance.DeskView
-	SeatGiven = "seat"      // Seat, Room, ICEServers
+	SeatGiven = "seat"      // Seat, Room, ICEServers, Layers
 	Unseat    = "unseat"    // Seat
 	Published = "published" // Seat, SDP, Late
 	Subscribe = "subscribe" // Seat, Revision, SDP, Late, Tracks
+	Paused    = "paused"    // Seat, Pictures
 	Replaced  = "replaced"
 	Ended     = "ended"   // Reason
 	Problem   = "problem" // Code, Title
@@ -103,4 +117,18 @@ type Track struct {
 	Mid    string `json:"mid"`
 	Seat   string `json:"seat"`
 	Source string `json:"source"`
+}
+
+// Picture says which picture ("camera", "screen") of which seat.
+type Picture struct {
+	Seat   string `json:"seat"`
+	Source string `json:"source"`
+}
+
+// Shown is a picture and its size on the screen, in pixels.
+type Shown struct {
+	Seat   string `json:"seat"`
+	Source string `json:"source"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -19,6 +20,11 @@ func TestClientMessages(t *testing.T) {
 		{ClientMessage{T: Devices, Camera: true}, `{"t":"devices","microphone":false,"camera":true,"screen":false}`},
 		{ClientMessage{T: Text, Line: 2, Text: "a\"b", Done: true}, `{"t":"text","line":2,"text":"a\"b","done":true}`},
 		{ClientMessage{T: Subscribed, Seat: "s", Revision: 3, SDP: "v=0"}, `{"t":"subscribed","seat":"s","revision":3,"sdp":"v=0"}`},
+		{ClientMessage{T: Show, Seat: "s", Pictures: []Shown{}}, `{"t":"show","seat":"s","pictures":[]}`},
+		{
+			ClientMessage{T: Show, Seat: "s", Pictures: []Shown{{"o", "camera", 640, 360}, {"o", "screen", 0, 0}}},
+			`{"t":"show","seat":"s","pictures":[{"seat":"o","source":"camera","width":640,"height":360},{"seat":"o","source":"screen","width":0,"height":0}]}`,
+		},
 		{
 			ClientMessage{T: Publish, Seat: "s", SDP: "v=0", Sources: map[string]string{"0": "camera"}},
 			`{"t":"publish","seat":"s","sdp":"v=0","sources":{"0":"camera"}}`,
@@ -47,14 +53,16 @@ func TestServerMessages(t *testing.T) {
 		{ServerMessage{T: Replaced}, `{"t":"replaced"}`},
 		{ServerMessage{T: Visit, View: json.RawMessage(`{"id":"x"}`)}, `{"t":"visit","view":{"id":"x"}}`},
 		{ServerMessage{T: Unseat, Seat: "s"}, `{"t":"unseat","seat":"s"}`},
+		{ServerMessage{T: Paused, Seat: "s"}, `{"t":"paused","seat":"s","pictures":[]}`},
+		{ServerMessage{T: Paused, Seat: "s", Pictures: []Picture{{"o", "camera"}}}, `{"t":"paused","seat":"s","pictures":[{"seat":"o","source":"camera"}]}`},
 		{ServerMessage{T: Ended, Reason: "slow"}, `{"t":"ended","reason":"slow"}`},
 		{ServerMessage{T: Problem, Code: "c", Title: "Ä<"}, `{"t":"problem","code":"c","title":"Ä\u003c"}`},
 		{ServerMessage{T: Text, Side: "clerk", Name: "n", Line: 1, Text: "t"}, `{"t":"text","side":"clerk","name":"n","line":1,"text":"t","done":false}`},
 		{ServerMessage{T: Devices, Side: "clerk"}, `{"t":"devices","side":"clerk","microphone":false,"camera":false,"screen":false}`},
-		{ServerMessage{T: SeatGiven, Seat: "s", Room: "r"}, `{"t":"seat","seat":"s","room":"r","ice_servers":[]}`},
+		{ServerMessage{T: SeatGiven, Seat: "s", Room: "r"}, `{"t":"seat","seat":"s","room":"r","ice_servers":[],"layers":false}`},
 		{
-			ServerMessage{T: SeatGiven, Seat: "s", Room: "r", ICEServers: []ICEServer{{Username: "u", Credential: "c", Expires: time.Unix(0, 0).UTC()}}},
-			`{"t":"seat","seat":"s","room":"r","ice_servers":[{"urls":[],"username":"u","credential":"c","expires":"1970-01-01T00:00:00Z"}]}`,
+			ServerMessage{T: SeatGiven, Seat: "s", Room: "r", Layers: true, ICEServers: []ICEServer{{Username: "u", Credential: "c", Expires: time.Unix(0, 0).UTC()}}},
+			`{"t":"seat","seat":"s","room":"r","ice_servers":[{"urls":[],"username":"u","credential":"c","expires":"1970-01-01T00:00:00Z"}],"layers":true}`,
 		},
 		{ServerMessage{T: Published, Seat: "s", SDP: "v"}, `{"t":"published","seat":"s","sdp":"v","late":[]}`},
 		{
@@ -76,6 +84,34 @@ func TestServerMessages(t *testing.T) {
 	for _, bad := range []string{``, `[]`, `{}`, `{"t":1}`, `null`} {
 		if _, err := DecodeServer([]byte(bad)); err == nil {
 			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestShownIsBounded(t *testing.T) {
+	show := func(pictures string) string { return `{"t":"show","seat":"s","pictures":` + pictures + `}` }
+	many := func(n int) string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = fmt.Sprintf(`{"seat":"%d","source":"camera","width":1,"height":1}`, i)
+		}
+		return show("[" + strings.Join(list, ",") + "]")
+	}
+	for text, fine := range map[string]bool{
+		show(`[]`): true, many(MaxShown): true, many(MaxShown + 1): false, show(`null`): false, show(`{}`): false, `{"t":"show","seat":"s"}`: false,
+		`{"t":"ping","pictures":[]}`:                                                                                      false,
+		show(`[{"seat":"o","source":"screen","width":16384,"height":16384}]`):                                             true,
+		show(`[{"seat":"o","source":"screen","width":16385,"height":1}]`):                                                 false,
+		show(`[{"seat":"o","source":"screen","width":1,"height":-1}]`):                                                    false,
+		show(`[{"seat":"o","source":"screen","width":1.5,"height":1}]`):                                                   false,
+		show(`[{"seat":"o","source":"microphone","width":1,"height":1}]`):                                                 false,
+		show(`[{"seat":"","source":"camera","width":1,"height":1}]`):                                                      false,
+		show(`[{"seat":"o","source":"camera","width":1,"height":1,"more":1}]`):                                            false,
+		show(`[{"seat":"o","source":"camera","width":1,"height":1},{"seat":"o","source":"camera","width":2,"height":2}]`): false,
+		show(`[{"seat":"o","source":"camera","width":1,"height":1},{"seat":"o","source":"screen","width":2,"height":2}]`): true,
+	} {
+		if _, err := DecodeClient([]byte(text)); (err == nil) != fine {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
@@ -113,6 +149,7 @@ func FuzzDecodeClient(f *testing.F) {
 	for _, seed := range []string{
 		`{"t":"ping"}`, `{"t":"publish","seat":"s","sdp":"v=0\r\n","sources":{"0":"camera","1":"microphone"}}`,
 		`{"t":"subscribed","seat":"s","revision":1,"sdp":"v"}`, `{"t":"text","line":1,"text":"ä\u0000","done":true}`,
+		`{"t":"show","seat":"s","pictures":[{"seat":"o","source":"camera","width":640,"height":360}]}`, `{"t":"show","seat":"s","pictures":[{}]}`,
 		`{"t":"devices","microphone":true,"camera":false,"screen":false}`, `{"t":"ping","t":"text"}`, `{"t":"ping"}{"t":"ping"}`, `{"T":"ping"}`,
 		`{"t":"text","line":-1,"text":"","done":false}`, `{"t":"rejoin","seat":null}`, "\xff", `[`, `{"t":{"t":"ping"}}`, `{"t":"text","line":1e3,"text":"","done":false}`,
 	} {

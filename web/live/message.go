@@ -14,6 +14,7 @@ type ClientMessage struct {
 	SDP        string            `json:"sdp"`
 	Sources    map[string]string `json:"sources"`
 	Revision   int               `json:"revision"`
+	Pictures   []Shown           `json:"pictures"`
 	Microphone bool              `json:"microphone"`
 	Camera     bool              `json:"camera"`
 	Screen     bool              `json:"screen"`
@@ -31,6 +32,8 @@ func clientFields(t string) (fields []string, ok bool) {
 		return []string{"seat", "sdp", "sources"}, true
 	case Subscribed:
 		return []string{"seat", "revision", "sdp"}, true
+	case Show:
+		return []string{"seat", "pictures"}, true
 	case Rejoin:
 		return []string{"seat"}, true
 	case Devices:
@@ -65,7 +68,27 @@ func DecodeClient(b []byte) (ClientMessage, error) {
 			return ClientMessage{}, fmt.Errorf("%s with %s", m.T, name)
 		}
 	}
+	if err := checkShown(m.Pictures); err != nil {
+		return ClientMessage{}, err
+	}
 	return m, nil
+}
+
+// checkShown tells whether a page can show this: pictures, each once, at sizes that screens have.
+func checkShown(pictures []Shown) error {
+	if len(pictures) > MaxShown {
+		return errors.New("too many pictures")
+	}
+	there := make(map[Picture]bool, len(pictures))
+	for _, p := range pictures {
+		which := Picture{p.Seat, p.Source}
+		if p.Seat == "" || p.Source != "camera" && p.Source != "screen" || there[which] ||
+			p.Width < 0 || p.Width > MaxSide || p.Height < 0 || p.Height > MaxSide {
+			return errors.New("not a shown picture")
+		}
+		there[which] = true
+	}
+	return nil
 }
 
 // Encode writes the message with exactly the fields of its type.
@@ -77,6 +100,9 @@ func (m ClientMessage) Encode() ([]byte, error) {
 	if m.Sources == nil {
 		m.Sources = map[string]string{}
 	}
+	if m.Pictures == nil {
+		m.Pictures = []Shown{}
+	}
 	return encode(m, fields)
 }
 
@@ -87,10 +113,12 @@ type ServerMessage struct {
 	Seat       string          `json:"seat"`
 	Room       string          `json:"room"`
 	ICEServers []ICEServer     `json:"ice_servers"`
+	Layers     bool            `json:"layers"`
 	SDP        string          `json:"sdp"`
 	Revision   int             `json:"revision"`
 	Late       []string        `json:"late"`
 	Tracks     []Track         `json:"tracks"`
+	Pictures   []Picture       `json:"pictures"`
 	Side       string          `json:"side"`
 	Name       string          `json:"name"`
 	Line       int             `json:"line"`
@@ -111,13 +139,15 @@ func serverFields(t string) (fields []string, ok bool) {
 	case Visit, Desk:
 		return []string{"view"}, true
 	case SeatGiven:
-		return []string{"seat", "room", "ice_servers"}, true
+		return []string{"seat", "room", "ice_servers", "layers"}, true
 	case Unseat:
 		return []string{"seat"}, true
 	case Published:
 		return []string{"seat", "sdp", "late"}, true
 	case Subscribe:
 		return []string{"seat", "revision", "sdp", "late", "tracks"}, true
+	case Paused:
+		return []string{"seat", "pictures"}, true
 	case Text:
 		return []string{"side", "name", "line", "text", "done"}, true
 	case Devices:
@@ -149,6 +179,9 @@ func (m ServerMessage) Encode() ([]byte, error) {
 	}
 	if m.Tracks == nil {
 		m.Tracks = []Track{}
+	}
+	if m.Pictures == nil {
+		m.Pictures = []Picture{}
 	}
 	return encode(m, fields)
 }
@@ -188,4 +221,14 @@ func encode(message any, fields []string) ([]byte, error) {
 		out = append(out, all[name]...)
 	}
 	return append(out, '}'), nil
+}
+
+// UnmarshalJSON reads it as strictly as the message around it: its four fields, each once.
+func (s *Shown) UnmarshalJSON(b []byte) error {
+	type plain Shown
+	given, err := Unmarshal(b, (*plain)(s))
+	if err == nil && len(given) != 4 {
+		err = errors.New("a shown picture lacks a field")
+	}
+	return err
 }

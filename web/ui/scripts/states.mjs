@@ -18,7 +18,8 @@ const citizen = (view, more = {}) => ({
   entry: 'src/visit.ts', citizen: true, boot: { visit: view, town, lang: 'de', now: new Date().toISOString() }, greeting: [{ t: 'visit', view }],
   api: () => ({ status: 200, body: view }), ...more,
 });
-const seat = { t: 'seat', seat: 'aa', room: 'bb', ice_servers: [] };
+const seat = { t: 'seat', seat: 'aa', room: 'bb', ice_servers: [], layers: true };
+const resting = { t: 'paused', seat: 'aa', pictures: [{ seat: 'other', source: 'camera' }] };
 const talking = visit({ state: 'talking', position: null, talk, version: 5 });
 const inTalk = (more = {}, act) =>
   citizen(talking, {
@@ -89,6 +90,11 @@ export const states = {
   'visit-called': citizen(visit({ state: 'called', position: null, call }), { fixed: true }),
   'visit-leave': citizen(visit(), { fixed: true, act: (page) => page.click('text=Wartezimmer verlassen') }),
   'visit-talk': inTalk({}, (page) => push(page, { t: 'devices', side: 'clerk', microphone: true, camera: true, screen: false })),
+  'visit-resting': inTalk({}, async (page) => {
+    await push(page, { t: 'devices', side: 'clerk', microphone: true, camera: true, screen: false });
+    await push(page, resting);
+    await page.waitForSelector('[role=status] .warn', { timeout: 5000 });
+  }),
   'visit-text': inTalk({}, async (page) => {
     await push(page, { t: 'text', side: 'clerk', name: 'Frau Özdemir', line: 1, text: 'Guten Tag, Frau Krüger. Hören Sie mich?', done: true });
     await page.fill('textarea', 'Ja, ich höre Sie gut.');
@@ -107,6 +113,11 @@ export const states = {
   'desk-choose': clerk(deskView(), { fixed: true, act: (page) => page.click('text=Familie Brandt') }),
   'desk-calling': atDesk({ greeting: [{ t: 'desk', view: { ...busy, current: { ...current, state: 'called', talks_at: null, call_ends: ahead(38), misses: 1 } } }] }, null, { ...busy, current: { ...current, state: 'called', talks_at: null, call_ends: ahead(38), misses: 1 } }),
   'desk-talk': atDesk({}, (page) => push(page, { t: 'devices', side: 'citizen', microphone: true, camera: true, screen: false })),
+  'desk-resting': atDesk({}, async (page) => {
+    await push(page, { t: 'devices', side: 'citizen', microphone: true, camera: true, screen: false });
+    await push(page, resting);
+    await page.waitForSelector('[role=status] .warn', { timeout: 5000 });
+  }),
   'desk-text': atDesk({}, async (page) => {
     await page.click('#tab-text');
     await push(page, { t: 'text', side: 'citizen', name: 'Renate Krüger', line: 1, text: 'Guten Tag, ich brauche eine Meldebescheinigung.', done: true });

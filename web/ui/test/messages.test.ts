@@ -79,6 +79,13 @@ describe('messages of the live connection', () => {
     expect(read('{"t":"subscribe","seat":"a","revision":1}')).toEqual({ t: 'subscribe', seat: 'a', revision: 1, sdp: '', late: [], tracks: [] });
     expect(read('{"t":"devices","side":"clerk","microphone":true}')).toEqual({ t: 'devices', side: 'clerk', microphone: true, camera: false, screen: false });
   });
+  test('a seat says whether layers are taken, and which pictures rest', () => {
+    expect(read('{"t":"seat","seat":"a","room":"r","ice_servers":[],"layers":true}')).toEqual({ t: 'seat', seat: 'a', room: 'r', ice_servers: [], layers: true });
+    expect(read('{"t":"seat","seat":"a","room":"r"}')).toMatchObject({ layers: false });
+    expect(read('{"t":"paused","seat":"a","pictures":[{"seat":"b","source":"camera"}]}')).toEqual({ t: 'paused', seat: 'a', pictures: [{ seat: 'b', source: 'camera' }] });
+    expect(read('{"t":"paused","seat":"a"}')).toEqual({ t: 'paused', seat: 'a', pictures: [] });
+    expect(read('{"t":"paused"}')).toBeNull();
+  });
   test('a page id is 32 hex digits and new each time', () => {
     expect(pageID()).toMatch(/^[0-9a-f]{32}$/);
     expect(pageID()).not.toBe(pageID());

@@ -1,13 +1,26 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SubscribeMessage, ToBox } from '../src/live/messages';
+import { fit, layers } from '../src/media/layers';
 import { SeatMedia, type RemoteTrack } from '../src/media/seat';
 
 // The browser's side of WebRTC, as far as a seat touches it. Real connections are tested in web/e2e.
 class FakeSender {
   replaced: (string | null)[] = [];
   track: unknown;
-  constructor(track: unknown) {
+  set = 0;
+  constructor(
+    track: unknown,
+    public encodings: RTCRtpEncodingParameters[] = [],
+  ) {
     this.track = track;
+  }
+  getParameters(): { encodings: RTCRtpEncodingParameters[] } {
+    return { encodings: this.encodings.map((e) => ({ ...e })) };
+  }
+  async setParameters(p: { encodings: RTCRtpEncodingParameters[] }): Promise<void> {
+    await Promise.resolve();
+    this.set++;
+    this.encodings = p.encodings;
   }
   async replaceTrack(track: { id: string } | null): Promise<void> {
     await Promise.resolve();
@@ -35,7 +48,7 @@ class FakePeer {
     FakePeer.all.push(this);
   }
   addTransceiver(track: unknown, init: RTCRtpTransceiverInit): FakeTransceiver {
-    const t = { mid: null, sender: new FakeSender(typeof track === 'string' ? null : track), receiver: { track: { id: '' } }, init };
+    const t = { mid: null, sender: new FakeSender(typeof track === 'string' ? null : track, init.sendEncodings), receiver: { track: { id: '' } }, init };
     this.transceivers.push(t);
     return t;
   }
@@ -55,6 +68,8 @@ class FakePeer {
   async setRemoteDescription(d: { type: string; sdp: string }): Promise<void> {
     if (FakePeer.refuse) throw new Error('refused');
     this.remote.push(d.sdp);
+    // An answer without simulcast leaves the first encoding alone, as it was made (W3C WebRTC, section 5.4; Chromium 148 does).
+    if (d.type === 'answer' && !d.sdp.includes('simulcast')) for (const t of this.transceivers) t.sender.encodings.splice(1);
     if (d.type === 'offer') {
       this.transceivers = ['0', '1'].map((mid) => ({ mid, sender: new FakeSender(null), receiver: { track: { id: `in ${mid}` } }, init: {} }));
     }
@@ -114,6 +129,7 @@ describe('publishing', () => {
     expect(sent).toEqual([{ t: 'publish', seat: 's', sdp: 'our offer', sources: { 0: 'microphone', 1: 'camera', 2: 'screen' } }]);
     expect(publishing().transceivers.map((t) => t.init.direction)).toEqual(['sendonly', 'sendonly', 'sendonly']);
     expect(publishing().transceivers[1]?.init.sendEncodings).toEqual([{ maxBitrate: 1_200_000 }]);
+    expect(publishing().transceivers[2]?.init.sendEncodings).toEqual([{ maxBitrate: 1_500_000, maxFramerate: 8 }]);
   });
   test('the late candidates are taken only when there is no connection after 1.5 s', async () => {
     seat.published({ t: 'published', seat: 's', sdp: 'answer', late: ['candidate:1 tcp'] });
@@ -145,6 +161,71 @@ describe('publishing', () => {
     seat.put('camera', null);
     await settle();
     expect(publishing().transceivers[1]?.sender.track).toBeNull();
+  });
+});
+
+describe('the camera in layers', () => {
+  const camera = (width: number, height: number): MediaStreamTrack => ({ id: `${width}`, getSettings: () => ({ width, height }) }) as MediaStreamTrack;
+  const sizes = (): unknown[] => {
+    const sender = FakePeer.all[2]?.transceivers[1]?.sender;
+    return (sender?.encodings ?? []).map((e) => [e.rid, e.active, e.scaleResolutionDownBy]);
+  };
+  const begin = async (track: MediaStreamTrack | null): Promise<SeatMedia> => {
+    const s = new SeatMedia('l', [], { send: () => true, remote: () => undefined, up: () => undefined, lost: () => losses++ }, true);
+    await s.begin({ camera: track });
+    return s;
+  };
+  const large = [['q', true, 4], ['h', true, 2], ['f', true, 1]];
+  const small = [['q', true, 2], ['h', true, 1], ['f', false, 1]];
+
+  test('three sizes of a large camera, two of a small one; the order of the names is the same', async () => {
+    (await begin(camera(1280, 720))).close();
+    expect(sizes()).toEqual(large);
+    FakePeer.all.splice(2);
+    (await begin(camera(640, 360))).close();
+    expect(sizes()).toEqual(small);
+    FakePeer.all.splice(2);
+    (await begin(null)).close();
+    expect(sizes()).toEqual(small);
+  });
+  test('the sum fits a small uplink', () => {
+    for (const size of [{ width: 1280, height: 720 }, { width: 640, height: 360 }]) {
+      const sent = layers(size).filter((e) => e.active);
+      expect(sent.reduce((sum, e) => sum + (e.maxBitrate ?? Infinity), 0)).toBeLessThanOrEqual(1_500_000);
+    }
+  });
+  test('another camera: the same sender goes on, in sizes that fit; off and on changes nothing', async () => {
+    const s = await begin(camera(640, 360));
+    s.published({ t: 'published', seat: 'l', sdp: 'answer with simulcast', late: [] });
+    await settle();
+    s.put('camera', camera(1280, 720));
+    await settle();
+    expect(sizes()).toEqual(large);
+    const sender = FakePeer.all[2]?.transceivers[1]?.sender;
+    const before = sender?.set;
+    s.put('camera', null);
+    s.put('camera', sender?.track as MediaStreamTrack);
+    await settle();
+    expect(sizes()).toEqual(large);
+    expect(sender?.set).toBe(before);
+    s.close();
+  });
+  test('a box that answers without simulcast gets one stream in full size', async () => {
+    const s = await begin(camera(1280, 720));
+    s.published({ t: 'published', seat: 'l', sdp: 'answer', late: [] });
+    await settle();
+    expect(sizes()).toEqual([['q', true, 1]]);
+    expect(FakePeer.all[2]?.transceivers[1]?.sender.encodings[0]?.maxBitrate).toBe(1_200_000);
+    s.put('camera', camera(640, 360));
+    await settle();
+    expect(sizes()).toEqual([['q', true, 1]]);
+    expect(losses).toBe(0);
+    s.close();
+  });
+  test('a browser that ignores encodings sends its one stream', () => {
+    const none: RTCRtpEncodingParameters[] = [];
+    expect(fit(none)).toBe(false);
+    expect(none).toEqual([]);
   });
 });
 

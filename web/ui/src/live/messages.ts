@@ -18,6 +18,18 @@ export interface TrackPlace {
   source: Source;
 }
 
+/** One received picture. */
+export interface PictureName {
+  seat: string;
+  source: Source;
+}
+
+/** How large it is shown, in pixels of the screen; 0 × 0 is not at all. */
+export interface ShownPicture extends PictureName {
+  width: number;
+  height: number;
+}
+
 export interface DeviceState {
   microphone: boolean;
   camera: boolean;
@@ -28,6 +40,7 @@ export type ToBox =
   | { t: 'ping' }
   | { t: 'publish'; seat: string; sdp: string; sources: Record<string, Source> }
   | { t: 'subscribed'; seat: string; revision: number; sdp: string }
+  | { t: 'show'; seat: string; pictures: ShownPicture[] }
   | { t: 'rejoin'; seat: string }
   | ({ t: 'devices' } & DeviceState)
   | { t: 'text'; line: number; text: string; done: boolean }
@@ -38,6 +51,8 @@ export interface SeatMessage {
   seat: string;
   room: string;
   ice_servers: IceServer[];
+  /** The box takes the camera in several sizes. */
+  layers: boolean;
 }
 
 export interface PublishedMessage {
@@ -73,6 +88,7 @@ export type FromBox =
   | { t: 'unseat'; seat: string }
   | PublishedMessage
   | SubscribeMessage
+  | { t: 'paused'; seat: string; pictures: PictureName[] }
   | ({ t: 'devices'; side: Side } & DeviceState)
   | TextMessage
   | { t: 'replaced' }
@@ -106,7 +122,7 @@ export function read(raw: unknown): FromBox | null {
     case 'desk':
       return o.view ? { t: 'desk', view: o.view as DeskView } : null;
     case 'seat':
-      return seat ? { t: 'seat', seat, room: text(o.room), ice_servers: list<IceServer>(o.ice_servers) } : null;
+      return seat ? { t: 'seat', seat, room: text(o.room), ice_servers: list<IceServer>(o.ice_servers), layers: o.layers === true } : null;
     case 'unseat':
       return seat ? { t: 'unseat', seat } : null;
     case 'published':
@@ -122,6 +138,8 @@ export function read(raw: unknown): FromBox | null {
             tracks: list<TrackPlace>(o.tracks),
           }
         : null;
+    case 'paused':
+      return seat ? { t: 'paused', seat, pictures: list<PictureName>(o.pictures) } : null;
     case 'devices':
       return {
         t: 'devices',

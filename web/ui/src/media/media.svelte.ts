@@ -1,10 +1,12 @@
 // Everything of a page that has to do with picture and sound: own devices, the seat's connections, what comes in, and
 // how good it is. The page hands in the messages that concern media and says whether a talk runs.
-import type { DeviceState, FromBox, Side, Source, ToBox } from '../live/messages';
+import type { DeviceState, FromBox, PictureName, Side, Source, ToBox } from '../live/messages';
 import { timesAsked } from './ask';
 import { Devices } from './devices.svelte';
 import { Judge, type Word } from './quality';
+import { Rest } from './rest.svelte';
 import { SeatMedia, type RemoteTrack } from './seat';
+import { nameOf, Shown } from './shown';
 import { Gauge } from './stats';
 
 const measureEvery = 2_000;
@@ -35,6 +37,11 @@ export class Media {
   word = $state<Word>('good');
   /** Own picture rests, so that the sound stays. */
   paused = $state(false);
+  /** Received pictures that the box does not send for now, for the same reason. */
+  #resting = $state.raw<readonly PictureName[]>([]);
+  /** Said to the person: some picture rests, one's own or a received one. */
+  readonly rest = new Rest();
+  readonly shown: Shown;
   #seat: SeatMedia | null = null;
   #talking = false;
   #judge = new Judge();
@@ -48,6 +55,7 @@ export class Media {
     private readonly send: (m: ToBox) => boolean,
   ) {
     this.devices = new Devices(() => this.#feed());
+    this.shown = new Shown((pictures) => this.#seat !== null && this.send({ t: 'show', seat: this.#seat.id, pictures }));
     const handle = {
       get publish(): RTCPeerConnection | null {
         return current()?.publish ?? null;
@@ -67,7 +75,8 @@ export class Media {
     switch (m.t) {
       case 'seat':
         if (this.#seat?.id === m.seat) this.#seat.again(m.ice_servers);
-        else this.#sit(m.seat, m.ice_servers);
+        else this.#sit(m.seat, m.ice_servers, m.layers);
+        this.shown.again();
         this.#told = '';
         this.#feed();
         break;
@@ -79,6 +88,11 @@ export class Media {
         break;
       case 'subscribe':
         if (this.#seat?.id === m.seat) this.#seat.subscribe(m);
+        break;
+      case 'paused':
+        if (this.#seat?.id !== m.seat) break;
+        this.#resting = m.pictures;
+        this.#tellRest();
         break;
       case 'devices':
         if (m.side !== this.side) {
@@ -105,7 +119,7 @@ export class Media {
 
   async shareScreen(): Promise<void> {
     try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: false });
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 10 } }, audio: false });
       const track = stream.getVideoTracks()[0] ?? null;
       if (!track) return;
       track.contentHint = 'detail';
@@ -131,18 +145,26 @@ export class Media {
     return this.remote.find((r) => r.source === source)?.track ?? null;
   }
 
+  /** This received picture rests: its last frame stands still. */
+  rests(track: MediaStreamTrack | null): boolean {
+    const of = track && this.remote.find((r) => r.track === track);
+    return !!of && this.#resting.some((p) => nameOf(p) === nameOf(of));
+  }
+
   close(): void {
     this.#stand();
     this.stopScreen();
     this.devices.release();
   }
 
-  #sit(id: string, servers: Parameters<SeatMedia['again']>[0]): void {
+  #sit(id: string, servers: Parameters<SeatMedia['again']>[0], layers: boolean): void {
     this.#stand();
     const seat = new SeatMedia(id, servers, {
       send: (m) => this.send(m),
       remote: (tracks) => {
-        if (this.#seat === seat) this.remote = tracks;
+        if (this.#seat !== seat) return;
+        this.remote = this.shown.remote = tracks;
+        this.#tellRest();
       },
       up: (up) => {
         if (this.#seat === seat) this.#rise(up);
@@ -150,7 +172,7 @@ export class Media {
       lost: () => {
         if (this.#seat === seat) this.#rejoin(id);
       },
-    });
+    }, layers);
     this.#seat = seat;
     this.seated = true;
     void seat.begin(this.#tracks());
@@ -165,6 +187,8 @@ export class Media {
     this.#judge.reset();
     this.#gauge = new Gauge();
     this.remote = [];
+    this.#resting = [];
+    this.shown.close();
     this.seated = this.up = false;
     this.#showWord();
   }
@@ -198,9 +222,15 @@ export class Media {
 
   #showWord(): void {
     this.word = this.#judge.word;
-    if (this.paused === this.#judge.pause) return;
-    this.paused = this.#judge.pause;
-    this.#feed();
+    if (this.paused !== this.#judge.pause) {
+      this.paused = this.#judge.pause;
+      this.#feed();
+    }
+    this.#tellRest();
+  }
+
+  #tellRest(): void {
+    this.rest.set(this.#talking && (this.paused || this.remote.some((r) => this.rests(r.track))));
   }
 
   #tracks(): Record<Source, MediaStreamTrack | null> {

@@ -2,6 +2,7 @@
 // neither can collide. The box is ICE-lite and finds us by our checks: our candidates are never sent, and the offer
 // leaves without waiting for them.
 import type { IceServer, PublishedMessage, Source, SubscribeMessage, ToBox } from '../live/messages';
+import { cameraAlone, fit, layers, screenAlone } from './layers';
 
 export interface RemoteTrack {
   seat: string;
@@ -23,7 +24,6 @@ const sources: readonly Source[] = ['microphone', 'camera', 'screen'];
 const lateAfter = 1_500;
 const connectWithin = 10_000;
 const disconnectedFor = 3_000;
-const bits: Partial<Record<Source, number>> = { camera: 1_200_000, screen: 1_500_000 };
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -91,6 +91,7 @@ export class SeatMedia {
   #putting: Promise<void> = Promise.resolve();
   #offer: Extract<ToBox, { t: 'publish' }> | null = null;
   #answered = false;
+  #agreed = false;
   #revision = 0;
   #answer: Extract<ToBox, { t: 'subscribed' }> | null = null;
   #queue: Promise<void> = Promise.resolve();
@@ -101,6 +102,8 @@ export class SeatMedia {
     readonly id: string,
     servers: IceServer[],
     private readonly events: SeatEvents,
+    /** The box takes the camera in several sizes. */
+    private readonly inLayers = false,
   ) {
     const config = configuration(servers);
     this.publish = new RTCPeerConnection(config);
@@ -122,13 +125,8 @@ export class SeatMedia {
   async begin(tracks: Partial<Record<Source, MediaStreamTrack | null>>): Promise<void> {
     const pc = this.publish;
     const transceivers = sources.map((source) => {
-      const encoding: RTCRtpEncodingParameters = {};
-      const limit = bits[source];
-      if (limit) encoding.maxBitrate = limit;
-      const transceiver = pc.addTransceiver(tracks[source] ?? kind(source), {
-        direction: 'sendonly',
-        sendEncodings: source === 'microphone' ? undefined : [encoding],
-      });
+      const track = tracks[source] ?? null;
+      const transceiver = pc.addTransceiver(track ?? kind(source), { direction: 'sendonly', sendEncodings: this.#encodings(source, track) });
       if (source !== 'microphone') preferVP8(transceiver);
       this.#senders.set(source, transceiver.sender);
       return { source, transceiver };
@@ -163,6 +161,8 @@ export class SeatMedia {
     this.#run(async () => {
       await this.publish.setRemoteDescription({ type: 'answer', sdp: m.sdp });
       this.#publishing.late(m.late, this.publish.getTransceivers()[0]?.mid ?? '0');
+      this.#agreed = true;
+      await this.#fit();
     });
   }
 
@@ -202,6 +202,7 @@ export class SeatMedia {
       await sender.replaceTrack(wanted).catch(() => {
         // The connection closed meanwhile; a new seat starts with the current tracks.
       });
+      if (source === 'camera' && wanted) await this.#fit();
     });
   }
 
@@ -209,6 +210,24 @@ export class SeatMedia {
     this.#over = true;
     this.#publishing.close();
     this.#receiving.close();
+  }
+
+  #encodings(source: Source, track: MediaStreamTrack | null): RTCRtpEncodingParameters[] | undefined {
+    if (source === 'microphone') return undefined;
+    if (source === 'screen') return [{ ...screenAlone }];
+    return this.inLayers ? layers(track?.getSettings()) : [{ ...cameraAlone }];
+  }
+
+  /** The camera's sizes follow what was agreed and the camera itself: both are known late, and another one may be chosen. */
+  async #fit(): Promise<void> {
+    const sender = this.#senders.get('camera');
+    if (!this.inLayers || !this.#agreed || !sender || this.#over) return;
+    try {
+      const parameters = sender.getParameters();
+      if (fit(parameters.encodings, sender.track?.getSettings())) await sender.setParameters(parameters);
+    } catch {
+      // Another change came in between, or this browser cannot: the sizes stay as they are, the picture flows.
+    }
   }
 
   #run(step: () => Promise<void>): void {

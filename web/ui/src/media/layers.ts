@@ -1,0 +1,47 @@
+// In which sizes the camera is sent. Pure: a camera's size in, encodings out.
+
+/** From low to high; the box picks for each viewer what fits. */
+const rids = ['q', 'h', 'f'] as const;
+
+/** Together 1.46 Mbit/s: with sound, overhead and repair it fits an uplink of 2 Mbit/s. On less the browser drops the upper ones. */
+const large: RTCRtpEncodingParameters[] = [
+  { rid: 'q', active: true, scaleResolutionDownBy: 4, maxBitrate: 110_000, maxFramerate: 15 },
+  { rid: 'h', active: true, scaleResolutionDownBy: 2, maxBitrate: 350_000, maxFramerate: 25 },
+  { rid: 'f', active: true, scaleResolutionDownBy: 1, maxBitrate: 1_000_000, maxFramerate: 30 },
+];
+/** Chromium sends no third size below 960 × 540, and drops the largest. So a small camera has its full size in the second. */
+const small: RTCRtpEncodingParameters[] = [
+  { rid: 'q', active: true, scaleResolutionDownBy: 2, maxBitrate: 150_000, maxFramerate: 20 },
+  { rid: 'h', active: true, scaleResolutionDownBy: 1, maxBitrate: 800_000, maxFramerate: 30 },
+  { rid: 'f', active: false, scaleResolutionDownBy: 1, maxBitrate: 1_000_000, maxFramerate: 30 },
+];
+const threeSizesFrom = 960 * 540;
+
+export const cameraAlone: RTCRtpEncodingParameters = { maxBitrate: 1_200_000 };
+/** Text must stay sharp, and hardly moves. */
+export const screenAlone: RTCRtpEncodingParameters = { maxBitrate: 1_500_000, maxFramerate: 8 };
+
+/** The encodings for a camera; a size that is not known yet counts as small, which every camera can do. */
+export function layers(size: { width?: number; height?: number } = {}): RTCRtpEncodingParameters[] {
+  const chosen = (size.width ?? 0) * (size.height ?? 0) >= threeSizesFrom ? large : small;
+  return chosen.map((e) => ({ ...e }));
+}
+
+/**
+ * Brings a camera's encodings in line with what was agreed and with the camera's size. True when something changed. A box that takes
+ * one stream alone leaves the first, the smallest: that one must be sent in full then.
+ */
+export function fit(encodings: RTCRtpEncodingParameters[], size?: { width?: number; height?: number }): boolean {
+  const wanted = encodings.length === 1 ? [{ active: true, scaleResolutionDownBy: 1, maxFramerate: 30, ...cameraAlone }] : layers(size);
+  if (encodings.length !== 1 && encodings.length !== rids.length) return false;
+  let changed = false;
+  encodings.forEach((e, i) => {
+    for (const [key, value] of Object.entries(wanted[i] ?? {})) {
+      // Names never change.
+      if (key === 'rid' || (e as Record<string, unknown>)[key] === value) continue;
+      (e as Record<string, unknown>)[key] = value;
+      changed = true;
+    }
+  });
+  return changed;
+}
