@@ -83,6 +83,7 @@ type line struct {
 	conn      *connection
 	seal      sealer
 	rollovers rollovers
+	left      left
 }
 
 // line makes the exit of a stream. It fails before the handshake.
@@ -109,8 +110,11 @@ func (l *line) send(b *port.Batch, p *outgoing) bool {
 		number = uint16(l.conn.numbers.Add(1))
 	}
 	packet, header := p.compose(b.Space(maxPacket), number)
-	packet = l.seal.Seal(packet, header, l.rollovers.index(p.seq))
-	if packet == nil {
+	index, ok := l.rollovers.index(p.seq)
+	if !ok {
+		return false
+	}
+	if packet = l.seal.Seal(packet, header, index); packet == nil || !l.left.may(index, packet) {
 		return false
 	}
 	b.Send(out, packet)

@@ -172,8 +172,12 @@ func (s *sender) writeLocked(b *port.Batch, out exit) {
 func (s *sender) repeat(b *port.Batch, w *repeater, seq uint16, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.agreed.payload == 0 || s.out == nil || s.from == nil || !s.affordLocked(seq, now) {
+	if s.agreed.payload == 0 || s.out == nil || s.from == nil {
 		return
+	}
+	apart := s.agreed.repair != 0 && s.again != nil
+	if !apart && s.agreed.transport != 0 || !s.affordLocked(seq, now) {
+		return // sound: it would get another transport-wide number, so it would not be the same packet
 	}
 	n, moved, ok := s.fwd.repeat(seq)
 	if !ok {
@@ -195,7 +199,7 @@ func (s *sender) repeat(b *port.Batch, w *repeater, seq uint16, now time.Time) {
 		}
 	}
 	out := s.out
-	if s.agreed.repair != 0 && s.again != nil {
+	if apart {
 		s.repeats++
 		s.next.payloadType, s.next.repair, s.next.original = s.agreed.repair, true, seq
 		s.next.seq, s.next.stream, out = s.repeats, s.repair, s.again
