@@ -231,11 +231,11 @@ func (b *browser) offer() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	gathered := webrtc.GatheringCompletePromise(b.pub)
+	// As our page: the offer leaves without waiting for candidates, of which the box wants none. (The library sometimes never
+	// tells that it has gathered after a restart.)
 	if err := b.pub.SetLocalDescription(offer); err != nil {
 		b.t.Fatal(err)
 	}
-	<-gathered
 	sources := map[string]media.Source{}
 	for _, tr := range b.pub.GetTransceivers() {
 		if s := tr.Sender(); s != nil && s.Track() != nil {

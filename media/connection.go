@@ -55,9 +55,10 @@ type connection struct {
 	refused   atomic.Bool   // the DTLS handshake failed
 	protected atomic.Pointer[protection]
 	outlet    atomic.Pointer[port.Outlet]
-	numbers   atomic.Uint32 // the last transport-wide sequence number
-	estimate  *estimate     // of a receiving connection, where it is to be known
-	unread    atomic.Uint64 // reports that were genuine and malformed
+	chosen    atomic.Pointer[ice.Candidate] // by which the agent tells whether the other side lives
+	numbers   atomic.Uint32                 // the last transport-wide sequence number
+	estimate  *estimate                     // of a receiving connection, where it is to be known
+	unread    atomic.Uint64                 // reports that were genuine and malformed
 
 	records *packetio.Buffer // of DTLS, on their way in
 	guard   guard
@@ -99,6 +100,7 @@ func newConnection(e *engine, way direction, profiles []dtls.SRTPProtectionProfi
 				}
 			}
 		}),
+		c.agent.OnSelectedCandidatePairChange(func(_, remote ice.Candidate) { c.chosen.Store(&remote) }),
 		c.agent.OnConnectionStateChange(func(s ice.ConnectionState) {
 			if s == ice.ConnectionStateFailed {
 				c.reach(failed)

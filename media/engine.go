@@ -19,6 +19,7 @@ import (
 
 	"github.com/pion/dtls/v2"
 	"github.com/pion/ice/v2"
+	"github.com/pion/stun"
 
 	"schalter/media/port"
 )
@@ -169,6 +170,12 @@ func (e *engine) agent(c *connection, ufrag, password string) (*ice.Agent, error
 		FailedTimeout:       &dead,
 		KeepaliveInterval:   &keepalive,
 		LoggerFactory:       e.pion,
+		// Behind a router that has given it another address, a browser goes on checking but nominates nothing: it does not
+		// know. The old address is silent, so the new one tells that it lives. Where media go is the port's decision.
+		BindingRequestHandler: func(_ *stun.Message, _, _ ice.Candidate, pair *ice.CandidatePair) bool {
+			chosen := c.chosen.Load()
+			return chosen != nil && *chosen != pair.Remote && time.Since((*chosen).LastReceived()) > iceDisconnected
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make ICE agent: %w", err)

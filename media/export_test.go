@@ -15,6 +15,18 @@ func Break(p *Plane, id RoomID, seat SeatID) {
 	}})
 }
 
+// BreakWay makes the goroutine that reads a seat's publishing connection panic with its next packet.
+func BreakWay(p *Plane, id RoomID, seat SeatID) {
+	p.mu.Lock()
+	r := p.rooms[id]
+	p.mu.Unlock()
+	_ = r.send(context.Background(), testOrder{func(r *room) {
+		for _, t := range r.peers[seat].tracks {
+			t.senders.Store(&[]*sender{nil})
+		}
+	}})
+}
+
 // Hurry makes the answer to a seat's open offer overdue.
 func Hurry(p *Plane, seat SeatID) {
 	p.mu.Lock()

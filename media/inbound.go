@@ -30,6 +30,10 @@ const (
 	probes = 64
 )
 
+// longestTurn is how many datagrams may come at one go before what was made of them is sent: a flood that never lets the
+// queue run empty must not hold it back.
+const longestTurn = 128
+
 // aliveEvery is how often the ICE agent is told that media came. It gives up after iceDisconnected and iceFailed.
 const aliveEvery = time.Second
 
@@ -69,6 +73,7 @@ type inbound struct {
 	senders   atomic.Pointer[[]*sender]   // replaced by the room
 	forged    atomic.Uint64               // packets that could not be authenticated, or were replayed
 	strangers atomic.Uint64               // packets of streams that no description named
+	over      atomic.Bool                 // a fault on the way ended it
 
 	mu        sync.Mutex
 	p         *protection         // guarded by mu; nil before the handshake
@@ -78,6 +83,7 @@ type inbound struct {
 	tries     int                 // guarded by mu
 	early     [][]byte            // guarded by mu
 	batch     *port.Batch         // guarded by mu; lent while something is to be sent
+	turn      int                 // guarded by mu; datagrams since the last drain
 	touched   []*receiver         // guarded by mu; have packets that were not handed out yet
 	reporters map[uint32]struct{} // guarded by mu
 	probe     *srtp.Context       // guarded by mu; for reports of streams that are not known yet
@@ -102,11 +108,17 @@ func (i *inbound) begin(p *protection) {
 	})
 }
 
-// guarded runs f under mu. A panic in it ends the room.
+// guarded runs f under mu. A panic in it ends the room, and this way at once: what it left behind is not to be trusted. The
+// room is told by another goroutine, since it may be waiting for the agent, which waits for this one.
 func (i *inbound) guarded(f func()) {
+	if i.over.Load() {
+		return
+	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			i.conn.broken(cause, debug.Stack())
+			i.over.Store(true)
+			stack := debug.Stack()
+			i.conn.run(func() { i.conn.broken(cause, stack) })
 		}
 	}()
 	i.mu.Lock()
@@ -124,7 +136,7 @@ func (i *inbound) take(b []byte, last bool) (alive bool) {
 		case len(i.early) < earlyPackets && i.find(b):
 			i.early = append(i.early, append([]byte(nil), b...))
 		}
-		if last {
+		if i.turn++; last || i.turn >= longestTurn {
 			i.drain()
 		}
 		if i.heard {
@@ -333,6 +345,7 @@ func (i *inbound) welcome(t *track, s *sender) {
 
 // drain hands out what has come and sends it. The caller holds mu.
 func (i *inbound) drain() {
+	i.turn = 0
 	for n, r := range i.touched {
 		r.handOut(i.lent())
 		i.touched[n] = nil
@@ -377,16 +390,20 @@ func (i *inbound) acknowledge() {
 		case <-i.conn.quit:
 			return
 		}
-		var reports []rtcp.Packet
-		i.mu.Lock()
-		if i.acks > 0 {
-			reports, i.acks = i.arrivals.BuildFeedbackPacket(), 0
-		}
-		i.mu.Unlock()
-		for _, r := range reports {
+		for _, r := range i.acknowledgements() {
 			i.conn.report(r)
 		}
 	}
+}
+
+func (i *inbound) acknowledgements() []rtcp.Packet {
+	i.mu.Lock()
+	defer i.mu.Unlock() // whatever becomes of the library
+	if i.acks == 0 {
+		return nil
+	}
+	i.acks = 0
+	return i.arrivals.BuildFeedbackPacket()
 }
 
 // readReports decrypts a compound of reports and sees to each. The caller holds mu.

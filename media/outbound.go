@@ -92,6 +92,7 @@ type line struct {
 	conn      *connection
 	seal      sealer
 	rollovers rollovers
+	left      left
 }
 
 // line makes the exit of a stream. It fails before the handshake.
@@ -116,8 +117,11 @@ func (l *line) send(b *port.Batch, p *outgoing) bool {
 	// It is counted where it is not sent, too: the estimate wants a number for each packet.
 	number := uint16(l.conn.numbers.Add(1))
 	packet, header := p.compose(b.Space(maxPacket), number)
-	packet = l.seal.Seal(packet, header, l.rollovers.index(p.seq))
-	if packet == nil {
+	index, ok := l.rollovers.index(p.seq)
+	if !ok {
+		return false
+	}
+	if packet = l.seal.Seal(packet, header, index); packet == nil || !l.left.may(index, packet) {
 		return false
 	}
 	l.conn.estimate.sent(number, len(packet), p.probe, l.conn.engine.now())

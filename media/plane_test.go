@@ -25,7 +25,7 @@ import (
 )
 
 func TestFaultEndsItsRoomAlone(t *testing.T) {
-	for name, seat := range map[string]media.SeatID{"in the room": "", "in the packet path": "a"} {
+	for name, seat := range map[string]media.SeatID{"in the room": "", "in the packet path": "a", "on the way of a packet": "a"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHall(t)
@@ -39,7 +39,11 @@ func TestFaultEndsItsRoomAlone(t *testing.T) {
 			}
 			a.silence()
 			b.silence()
-			media.Break(h.plane, "broken", seat)
+			if name == "on the way of a packet" {
+				media.BreakWay(h.plane, "broken", seat)
+			} else {
+				media.Break(h.plane, "broken", seat)
+			}
 			if e := h.event(media.RoomEnded, ""); e.Room != "broken" {
 				t.Errorf("%+v", e)
 			}

@@ -138,17 +138,50 @@ type rollovers struct {
 	started bool
 }
 
-func (r *rollovers) index(seq uint16) uint64 {
+// index is false for a number from before the first one, which cannot be ours.
+func (r *rollovers) index(seq uint16) (uint64, bool) {
 	if !r.started {
 		r.highest, r.started = uint64(seq), true
-		return r.highest
+		return r.highest, true
 	}
-	n := uint64(int64(r.highest) + int64(int16(seq-uint16(r.highest))))
-	if int64(n) < 0 {
-		return uint64(seq) // before the first, which was not one of ours
+	n := int64(r.highest) + int64(int16(seq-uint16(r.highest)))
+	if n < 0 {
+		return 0, false
 	}
-	r.highest = max(r.highest, n)
-	return n
+	r.highest = max(r.highest, uint64(n))
+	return uint64(n), true
+}
+
+// left remembers what left of one outgoing stream, by index and tag. Whatever the code before it thinks of numbers, two
+// different packets never leave under one index: that would give away GCM's authentication key, and under the older
+// profile what both say. An attacker may be who sends the packets.
+type left struct {
+	highest uint64
+	started bool
+	tags    [videoPackets]uint32 // the end of each packet's tag; 0: none left
+}
+
+// may tells whether an encrypted packet may leave: as the first one under its index, or the same again.
+func (l *left) may(index uint64, packet []byte) bool {
+	const size = uint64(len(l.tags))
+	tag := max(binary.BigEndian.Uint32(packet[len(packet)-4:]), 1)
+	at := &l.tags[index%size]
+	switch {
+	case !l.started || index >= l.highest+size:
+		clear(l.tags[:])
+		l.started, l.highest = true, index
+	case index > l.highest:
+		for n := l.highest + 1; n <= index; n++ {
+			l.tags[n%size] = 0
+		}
+		l.highest = index
+	case l.highest-index >= size:
+		return false // too old to know
+	case *at != 0:
+		return *at == tag
+	}
+	*at = tag
+	return true
 }
 
 // headerSize is the length of an RTP header with its extension, false when it does not fit.

@@ -171,7 +171,10 @@ func (r *receiver) accept(v rtpView) bool {
 	case r.waiting == 0:
 		r.oldest = p.seq
 	case p.seq >= r.oldest+uint64(r.cache.Size()):
-		// After a loss of more than the cache holds, what waits may have been written over.
+		// After a loss of more than the cache holds, what waits may have been written over. No sender has seen it, so none
+		// can tell how far the numbers have run on: they begin anew.
+		r.epoch++
+		p.epoch = r.epoch
 		r.packets[0], r.waiting, r.oldest = *p, 0, p.seq
 		p = &r.packets[0]
 	}

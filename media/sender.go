@@ -253,15 +253,19 @@ func (s *sender) writeLocked(b *port.Batch, out exit) {
 func (s *sender) repeat(b *port.Batch, w *repeater, seq uint16, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.agreed.payload == 0 || s.out == nil || s.from == nil || !s.affordLocked(seq, now) {
+	if s.agreed.payload == 0 || s.out == nil || s.from == nil {
 		return
+	}
+	apart := s.agreed.repair != 0 && s.again != nil
+	if !apart && s.agreed.transport != 0 || !s.affordLocked(seq, now) {
+		return // sound: it would get another transport-wide number, so it would not be the same packet
 	}
 	if !s.loadLocked(w, seq) {
 		s.count.missing.Add(1)
 		return
 	}
 	out := s.out
-	if s.agreed.repair != 0 && s.again != nil {
+	if apart {
 		s.repairLocked(seq)
 		out = s.again
 	}

@@ -64,17 +64,18 @@ func New(packets int) *Cache {
 // Size is the number of packets that fit.
 func (c *Cache) Size() int { return len(c.slots) }
 
-// Store keeps a packet and gives its extended number.
+// Store keeps a packet and gives its extended number, 0 for one that is too long.
 func (c *Cache) Store(seq uint16, meta Meta, payload []byte) (uint64, Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(payload) > MaxPayload {
+		// It moves nothing: nobody would be told of a new start. With the next packet its place is a hole, as it is for
+		// everybody behind us.
+		return 0, Stale
+	}
 	n, outcome := c.place(seq)
 	if outcome == Duplicate || outcome == Stale {
 		return n, outcome
-	}
-	if len(payload) > MaxPayload {
-		// Its place stays marked as missing, which is the truth for everybody behind us.
-		return n, Stale
 	}
 	s := &c.slots[n&c.mask]
 	s.meta = meta

@@ -148,6 +148,7 @@ func (r *remote) heard(b []byte, msg *message) bool {
 		if subtle.ConstantTimeCompare(theirs.sign(signed), b[msg.sealAt+4:msg.sealAt+24]) == 1 {
 			r.grant()
 			r.conn.mux.prove(r)
+			r.conn.peer.outlet.answered(r, false)
 		}
 	}
 	return true
