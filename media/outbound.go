@@ -124,7 +124,9 @@ func (l *line) send(b *port.Batch, p *outgoing) bool {
 	if packet = l.seal.Seal(packet, header, index); packet == nil || !l.left.may(index, packet) {
 		return false
 	}
-	l.conn.estimate.sent(number, len(packet), p.probe, l.conn.engine.now())
+	if e := l.conn.estimate; e != nil {
+		e.sent(number, len(packet), p.probe, l.conn.engine.now())
+	}
 	b.Send(out, packet)
 	return true
 }

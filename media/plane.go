@@ -115,7 +115,8 @@ func (p *Plane) Join(ctx context.Context, seat Seat) (Access, error) {
 	if err != nil {
 		return Access{}, err
 	}
-	access := Access{Relay: []RelayServer{}}
+	// Layers are of use where somebody chooses among them.
+	access := Access{Relay: []RelayServer{}, Layers: p.config.Uplink > 0}
 	if p.config.Relay != nil && p.config.RelayURLs != nil {
 		if urls := p.config.RelayURLs(seat.Reached); len(urls) > 0 {
 			s := RelayServer{URLs: urls}

@@ -291,7 +291,7 @@ func (r *room) subscribed(o answerOrder) error {
 	if err := p.answered(o.sdp); err != nil {
 		return err
 	}
-	if err := p.flow(r.wanted(p), r.plane.shares); err != nil {
+	if err := r.flow(p); err != nil {
 		r.lose(p, "begin flow", err)
 		return ErrNoSeat
 	}
@@ -315,7 +315,7 @@ func (r *room) changed(o changedOrder) {
 		}
 		if o.conn == p.out && !p.receiving {
 			p.receiving = true
-			if err := p.flow(r.wanted(p), r.plane.shares); err != nil {
+			if err := r.flow(p); err != nil {
 				r.lose(p, "begin flow", err)
 			}
 		}

@@ -2,6 +2,7 @@ package media
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"schalter/media/port"
@@ -23,8 +24,9 @@ const (
 // and the exits, are used under mu.
 type sender struct {
 	conn   *connection
-	stream uint32 // SSRC
-	repair uint32 // SSRC of repetitions (RFC 4588); 0: there is none for this kind
+	stream uint32       // SSRC
+	repair uint32       // SSRC of repetitions (RFC 4588); 0: there is none for this kind
+	shown  atomic.Int32 // height at which it is shown, pixels; -1: nobody has said
 
 	mu      sync.Mutex
 	fwd     forwarder     // guarded by mu
@@ -63,6 +65,7 @@ type repeated struct {
 func newSender(conn *connection, stream, repair uint32, first uint16, firstTS uint32) *sender {
 	s := &sender{conn: conn, stream: stream, repair: repair, repeats: first, budget: repeatBurst}
 	s.fwd.first, s.fwd.firstTS = first, firstTS
+	s.shown.Store(-1)
 	return s
 }
 

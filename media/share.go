@@ -42,9 +42,6 @@ func newEstimate() *estimate {
 
 // sent notes a packet that leaves. probe: it leaves for the sake of the estimate alone.
 func (e *estimate) sent(number uint16, octets int, probe bool, now time.Time) {
-	if e == nil {
-		return
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if probe {
@@ -87,6 +84,7 @@ type flow struct {
 	told    func(paused []*track) // called when other pictures than before are paused
 	lines   []*portion            // guarded by the sharing's mu
 	asked   allocation.Connection
+	resting int // pictures that were told to be paused
 	probing bool
 	space   repeater
 }
@@ -117,7 +115,7 @@ func (s *sharing) set(c *connection, lanes []*lane, told func([]*track)) {
 	old := s.flows[c]
 	next := &flow{conn: c, told: told}
 	if old != nil {
-		next.probing = old.probing
+		next.probing, next.resting = old.probing, old.resting
 	}
 	for _, l := range lanes {
 		if l.track == nil {
@@ -214,7 +212,9 @@ func (f *flow) ask(now time.Time) {
 		case Screen:
 			s.Source = allocation.Screen
 		}
-		s.Shown = shownByDefault
+		if s.Shown = int(l.sender.shown.Load()); s.Shown < 0 {
+			s.Shown = shownByDefault
+		}
 		if s.Source != allocation.Microphone {
 			for _, r := range l.track.receivers() {
 				s.Layers = append(s.Layers, allocation.Layer{
@@ -257,7 +257,8 @@ func (f *flow) apply(now time.Time) {
 		}
 		l.sender.direct(layer, pause)
 	}
-	if changed && f.told != nil {
+	if (changed || len(paused) != f.resting) && f.told != nil {
+		f.resting = len(paused)
 		f.told(paused)
 	}
 }

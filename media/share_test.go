@@ -76,6 +76,9 @@ func TestNarrowWayKeepsTheSound(t *testing.T) {
 	}
 	rate.Store(300_000)
 	b.until("the picture to pause", func() bool { return picture().Paused })
+	if e := h.event(media.Paused, "b"); len(e.Paused) != 1 || e.Paused[0] != (media.Picture{Seat: "a", Source: media.Camera}) {
+		t.Errorf("told %+v", e)
+	}
 	b.mu.Lock()
 	before := len(b.got("a", media.Microphone).packets)
 	b.mu.Unlock()

@@ -72,5 +72,30 @@ func (r *room) show(o showOrder) error {
 	for _, s := range o.shown {
 		p.shown[Picture{s.Seat, s.Source}] = s
 	}
+	p.size()
 	return nil
+}
+
+// size tells the senders at which height their pictures are shown.
+func (p *peer) size() {
+	if p.shown == nil {
+		return
+	}
+	for _, l := range p.lanes {
+		if l.track != nil {
+			l.sender.shown.Store(int32(p.shown[Picture{l.track.seat, l.track.source}].Height))
+		}
+	}
+}
+
+// flow starts what a seat is to receive, and tells it of pictures that pause.
+func (r *room) flow(p *peer) error {
+	seat := p.seat
+	return p.flow(r.wanted(p), r.plane.shares, func(paused []*track) {
+		list := []Picture{}
+		for _, t := range paused {
+			list = append(list, Picture{t.seat, t.source})
+		}
+		r.plane.events.tell(Event{Kind: Paused, Room: r.id, Seat: seat, Paused: list})
+	})
 }

@@ -196,7 +196,7 @@ func (p *peer) answered(text string) error {
 }
 
 // flow starts what has been agreed, once the connection is up.
-func (p *peer) flow(wanted []*track, shares *sharing) error {
+func (p *peer) flow(wanted []*track, shares *sharing, told func([]*track)) error {
 	if !p.receiving {
 		return nil
 	}
@@ -216,7 +216,8 @@ func (p *peer) flow(wanted []*track, shares *sharing) error {
 			l.track.conn.inbound.welcome(l.track, l.sender)
 		}
 	}
-	shares.set(p.out, p.lanes, nil)
+	p.size()
+	shares.set(p.out, p.lanes, told)
 	return nil
 }
 

@@ -90,7 +90,7 @@ func (r *room) arrange(p *peer) {
 			p.fill(t)
 		}
 	}
-	if err := p.flow(wanted, r.plane.shares); err != nil {
+	if err := r.flow(p); err != nil {
 		r.lose(p, "begin flow", err)
 	}
 }
