@@ -25,7 +25,7 @@ import (
 // supervisor keeps one media process running. It holds the UDP sockets, so that the next process has the same port at once.
 type supervisor struct {
 	plane   *apart.Plane
-	udp     []*net.UDPConn
+	udp     []*heldUDP
 	program func() *exec.Cmd // what to start, without descriptors
 	log     *slog.Logger
 
@@ -194,7 +194,7 @@ func (c *child) connect() error {
 	return nil
 }
 
-func (c *child) pass(sockets []*net.UDPConn) error {
+func (c *child) pass(sockets []*heldUDP) error {
 	for _, u := range sockets {
 		if err := c.give(u); err != nil {
 			return err

@@ -173,7 +173,7 @@ func (d *daemon) openMedia(ctx context.Context) error {
 		return errors.Join(err, d.sockets.tcp.Close())
 	}
 	d.owns("tcp port", plainly(d.listener.Close))
-	d.media = &supervisor{plane: d.plane, udp: []*net.UDPConn{d.sockets.udp}, program: mediaProgram(d.cfg.LogLevel), log: d.log}
+	d.media = &supervisor{plane: d.plane, udp: []*heldUDP{d.sockets.udp}, program: mediaProgram(d.cfg.LogLevel), log: d.log}
 	d.media.begin(ctx)
 	d.owns("media", d.media.close)
 	wait, cancel := context.WithTimeout(ctx, mediaFor)
