@@ -61,6 +61,9 @@ type repeated struct {
 func newSender(conn *connection, stream, repair uint32, first uint16, firstTS uint32) *sender {
 	s := &sender{conn: conn, stream: stream, repair: repair, repeats: first, budget: repeatBurst}
 	s.fwd.first, s.fwd.firstTS = first, firstTS
+	if conn != nil { // tests of the sender alone have none
+		s.count.within(&conn.went)
+	}
 	return s
 }
 
