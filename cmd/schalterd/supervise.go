@@ -250,6 +250,7 @@ func (s *supervisor) status(ctx context.Context) control.Media {
 	s.mu.Unlock()
 	if f, err := s.figures(ctx); err == nil {
 		m.Goroutines, m.Files, m.Memory = f.Goroutines, f.Files, f.Memory
+		m.Rooms, m.Seats, m.Detours = f.Media.Rooms, f.Media.Seats, f.Port.Remotes
 	}
 	return m
 }

@@ -228,7 +228,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	d.owns("loops", func(context.Context) error { end(); d.loops.Wait(); return nil })
 	operator := &operator{
 		hall: d.hall, store: d.store, hash: d.passwords.Hash, where: d.network.where, cert: d.network.cert, sockets: d.sockets, media: d.media,
-		dir: d.cfg.Dir, demo: d.isDemo(), since: d.since, counters: d.counters, log: d.log,
+		dir: d.cfg.Dir, demo: d.isDemo(), since: d.since, log: d.log,
 	}
 	control, err := listenControl(d.cfg.Dir)
 	if err != nil {
