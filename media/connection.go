@@ -64,6 +64,9 @@ type connection struct {
 	guard   guard
 	inbound inbound
 
+	came trackSum  // of all tracks that came in by it
+	went senderSum // of all that went out
+
 	ended sync.WaitGroup // establish
 
 	mu      sync.Mutex
@@ -113,6 +116,7 @@ func newConnection(e *engine, way direction, profiles []dtls.SRTPProtectionProfi
 		_ = c.agent.Close() // the error that led here is the one to tell
 		return nil, fmt.Errorf("open connection: %w", err)
 	}
+	e.enrol(c)
 	return c, nil
 }
 
@@ -261,6 +265,7 @@ func (c *connection) close() error {
 	c.closing = true
 	c.mu.Unlock()
 	c.cancel()
+	defer c.engine.retire(c)
 	done := make(chan error, 1)
 	go func() {
 		if !c.started {

@@ -67,6 +67,7 @@ type engine struct {
 	fingerprint string               // guarded by mu; of certificate
 	expires     time.Time            // guarded by mu
 	lenient     map[RoomID]time.Time // guarded by mu
+	sum         sum                  // guarded by mu
 }
 
 func newEngine(c Config) (*engine, error) {

@@ -73,9 +73,12 @@ func (p *peer) settle(choices []codecChoice, serial func() uint64) {
 			tracks[mid] = old
 			continue
 		}
-		tracks[mid] = &track{
-			seat: p.seat, source: c.source, mid: mid, codec: c.format.codec, format: c.format, levels: c.section.levels, layers: c.section.layers, conn: p.in, serial: serial,
+		t := &track{
+			seat: p.seat, source: c.source, mid: mid, codec: c.format.codec, format: c.format, levels: c.section.levels,
+			layers: c.section.layers, conn: p.in, serial: serial,
 		}
+		t.count.within(&p.in.came)
+		tracks[mid] = t
 	}
 	p.tracks = tracks
 }

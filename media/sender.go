@@ -66,6 +66,9 @@ func newSender(conn *connection, stream, repair uint32, first uint16, firstTS ui
 	s := &sender{conn: conn, stream: stream, repair: repair, repeats: first, budget: repeatBurst}
 	s.fwd.first, s.fwd.firstTS = first, firstTS
 	s.shown.Store(-1)
+	if conn != nil { // tests of the sender alone have none
+		s.count.within(&conn.went)
+	}
 	return s
 }
 

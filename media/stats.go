@@ -6,20 +6,58 @@ import (
 	"schalter/media/bandwidth"
 )
 
+// counter counts for a part, and for the whole that it belongs to, which lives longer. A part without a whole counts for
+// itself alone.
+type counter struct {
+	n     atomic.Uint64
+	whole *atomic.Uint64
+}
+
+func (c *counter) Add(n uint64) {
+	c.n.Add(n)
+	if c.whole != nil {
+		c.whole.Add(n)
+	}
+}
+
+func (c *counter) Load() uint64 { return c.n.Load() }
+
 // trackCount counts what came in of a track.
 type trackCount struct {
-	packets, octets             atomic.Uint64
-	malformed, duplicates, late atomic.Uint64
-	nacks, keyRequests          atomic.Uint64
+	packets, octets             counter
+	malformed, duplicates, late counter
+	nacks, keyRequests          counter
 }
 
 // senderCount counts what went out on an m-line.
 type senderCount struct {
-	packets, octets          atomic.Uint64
-	held, repeated           atomic.Uint64
-	missing, refused, failed atomic.Uint64
-	nacked, keyRequests      atomic.Uint64
+	packets, octets          counter
+	held, repeated           counter
+	missing, refused, failed counter
+	nacked, keyRequests      counter
 	rtt, jitter, fraction    atomic.Uint32 // microseconds; ticks; 1/256
+}
+
+// trackSum and senderSum are all that a connection's tracks and senders have counted, those that are gone among them.
+type (
+	trackSum  struct{ packets, octets, malformed, duplicates, late, nacks, keyRequests atomic.Uint64 }
+	senderSum struct {
+		packets, octets, held, repeated, missing, refused, failed, nacked, keyRequests atomic.Uint64
+	}
+)
+
+// within makes a track's counts part of a connection's. It is called before anything is counted.
+func (t *trackCount) within(sum *trackSum) {
+	t.packets.whole, t.octets.whole, t.malformed.whole = &sum.packets, &sum.octets, &sum.malformed
+	t.duplicates.whole, t.late.whole = &sum.duplicates, &sum.late
+	t.nacks.whole, t.keyRequests.whole = &sum.nacks, &sum.keyRequests
+}
+
+// within makes a sender's counts part of a connection's, likewise.
+func (s *senderCount) within(sum *senderSum) {
+	s.packets.whole, s.octets.whole, s.held.whole = &sum.packets, &sum.octets, &sum.held
+	s.repeated.whole, s.missing.whole, s.refused.whole = &sum.repeated, &sum.missing, &sum.refused
+	s.failed.whole, s.nacked.whole, s.keyRequests.whole = &sum.failed, &sum.nacked, &sum.keyRequests
 }
 
 // Stats is the plane at one moment. Counts are since the start of what they belong to.

@@ -52,6 +52,8 @@ type Facts struct {
 	// MediaAway tells that no process forwards pictures and sound now, MediaDeaths how many ended in the last 24 hours.
 	MediaAway   bool
 	MediaDeaths int
+	// MediaSent and MediaLost are the packets of pictures and sound that this process sent, and those of them that were asked for again.
+	MediaSent, MediaLost uint64
 }
 
 const (
@@ -59,6 +61,9 @@ const (
 	diskBad = 256 << 20
 	// diskWatch is the share of free disk below which an administrator is told.
 	diskWatch = 15 // percent
+	// lossWatch is the share of lost packets above which pictures stand still now and then; of fewer than lossOf it says nothing.
+	lossWatch = 5       // percent
+	lossOf    = 100_000 // packets: some minutes of one talk
 )
 
 // Diagnose judges the facts: every check gives one finding, the worst come first.
@@ -230,6 +235,10 @@ func (f Facts) media() Finding {
 	case f.MediaDeaths > 0:
 		return Finding{check, Watch, fmt.Sprintf("Bild und Ton sind in den letzten 24 Stunden %d-mal ausgefallen und von selbst wiedergekommen.", f.MediaDeaths),
 			"Geschieht das öfter, brauchen die Entwickler das Protokoll (journalctl -u schalterd)."}
+	case f.MediaSent >= lossOf && f.MediaLost > f.MediaSent/100*lossWatch:
+		return Finding{check, Watch, fmt.Sprintf("Von Bild und Ton gehen unterwegs %d von 100 Paketen verloren. Bilder stocken, Sprache wird lückenhaft.",
+			f.MediaLost*100/f.MediaSent),
+			"Prüfen Sie, ob die Internetleitung des Hauses ausgelastet ist. Betrifft es nur wenige, liegt es an deren Netz."}
 	}
 	return Finding{Check: check, State: Good, What: "Bild und Ton laufen, in einem eigenen Prozess."}
 }

@@ -69,6 +69,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		{"disk not measured", func(f *box.Facts) { f.DiskFree, f.DiskTotal = 0, 0 }, "disk", box.Watch},
 		{"no media process", func(f *box.Facts) { f.MediaAway, f.MediaDeaths = true, 1 }, "media", box.Bad},
 		{"media came back", func(f *box.Facts) { f.MediaDeaths = 2 }, "media", box.Watch},
+		{"packets get lost", func(f *box.Facts) { f.MediaSent, f.MediaLost = 200_000, 16_000 }, "media", box.Watch},
 		{"database damaged", func(f *box.Facts) { f.Database = errors.New("page 7") }, "database", box.Bad},
 	}
 	for _, tt := range tests {
@@ -84,6 +85,17 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 				t.Errorf("worst is %s", box.Worst(findings))
 			}
 		})
+	}
+}
+
+func TestFewLossesAreNoFinding(t *testing.T) {
+	t.Parallel()
+	for name, packets := range map[string][2]uint64{"few": {200_000, 4_000}, "hardly any talk yet": {500, 400}} {
+		facts := healthy()
+		facts.MediaSent, facts.MediaLost = packets[0], packets[1]
+		if findings := box.Diagnose(facts); box.Worst(findings) != box.Good {
+			t.Errorf("%s: %+v", name, findings[0])
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ const manual = `schalter – Werkzeug für den Betrieb des Videoschalters
   schalter --data DIR [--json] room list          offene Räume, und wie viele darin sind
   schalter --data DIR [--json] room close NAME    Raum schließen; wer darin ist, muss gehen
   schalter --data DIR [--json] doctor             Was stimmt nicht, und was ist zu tun?
+  schalter --data DIR metrics                     alle Zahlen im Textformat von Prometheus
   schalter --version | --help
 
 DIR ist das Verzeichnis, mit dem schalterd gestartet wurde. --json gibt aus, was Programme lesen können.
@@ -90,7 +91,7 @@ type verb struct {
 }
 
 func verbs() []verb {
-	return []verb{{"status", status}, {"visits", visits}, {"clerk", clerk}, {"doctor", doctor}, {"room", room}}
+	return []verb{{"status", status}, {"visits", visits}, {"clerk", clerk}, {"doctor", doctor}, {"room", room}, {"metrics", metrics}}
 }
 
 func command(ctx context.Context, args []string, t terminal) int {
@@ -140,12 +141,12 @@ func dispatch(ctx context.Context, args []string, t terminal) error {
 		fmt.Fprintln(t.out, "schalter", version())
 		return nil
 	case flags.NArg() == 0:
-		return &usageError{"Was soll geschehen? Es fehlt ein Befehl: status, visits, clerk add, room oder doctor."}
+		return &usageError{"Was soll geschehen? Es fehlt ein Befehl: status, visits, clerk add, room, doctor oder metrics."}
 	}
 	all := verbs()
 	i := slices.IndexFunc(all, func(v verb) bool { return v.name == flags.Arg(0) })
 	if i < 0 {
-		return &usageError{fmt.Sprintf("Den Befehl %q gibt es nicht. Möglich sind status, visits, clerk add, room und doctor.", flags.Arg(0))}
+		return &usageError{fmt.Sprintf("Den Befehl %q gibt es nicht. Möglich sind status, visits, clerk add, room, doctor und metrics.", flags.Arg(0))}
 	}
 	c.args = flags.Args()[1:]
 	if slices.Contains(c.args, "--help") || slices.Contains(c.args, "-h") {

@@ -27,6 +27,7 @@ func status(ctx context.Context, c call) error {
 		}
 		fmt.Fprintf(c.out, "%s  %s\n", label, link)
 	}
+	fmt.Fprintln(c.out, pictures(s.Media))
 	fmt.Fprintln(c.out)
 	if len(s.Offices) == 0 {
 		_, err := fmt.Fprintln(c.out, "Es ist noch kein Amt eingerichtet. Eine Beispielstadt füllt schalterd --demo in ein leeres Verzeichnis.")
@@ -38,6 +39,18 @@ func status(ctx context.Context, c call) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", o.ID, o.Name, german(o.State), o.Staff, o.Waiting, o.Called, o.Talking, o.Parked)
 	}
 	return table.Flush()
+}
+
+// pictures says how the media process is doing.
+func pictures(m control.Media) string {
+	if m.Process == 0 {
+		return "Bild und Ton      ausgefallen; „schalter doctor“ sagt mehr"
+	}
+	text := fmt.Sprintf("Bild und Ton      Räume: %d, Plätze darin: %d", m.Rooms, m.Seats)
+	if m.Detours > 0 {
+		text += fmt.Sprintf(", Umwege über TCP: %d", m.Detours)
+	}
+	return text
 }
 
 // german names states as the pages do.

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"schalter/appliance"
 	"schalter/appliance/box"
 	"schalter/appliance/hall"
@@ -29,18 +31,17 @@ const maxControlBody = 64 << 10
 
 // operator is the operator's end of the daemon: what it needs of the parts that wire.go built.
 type operator struct {
-	hall     *hall.Hall
-	store    *store.Store
-	hash     func(ctx context.Context, password string) (string, error)
-	where    func() *addresses
-	cert     *box.Certificate
-	sockets  sockets
-	media    *supervisor
-	dir      string
-	demo     bool
-	since    time.Time
-	counters func(context.Context, io.Writer) // further metrics
-	log      *slog.Logger
+	hall    *hall.Hall
+	store   *store.Store
+	hash    func(ctx context.Context, password string) (string, error)
+	where   func() *addresses
+	cert    *box.Certificate
+	sockets sockets
+	media   *supervisor
+	dir     string
+	demo    bool
+	since   time.Time
+	log     *slog.Logger
 }
 
 // serve answers on the control socket until ctx ends.
@@ -238,6 +239,9 @@ func (o *operator) doctor(r *http.Request) ([]control.Finding, error) {
 		DiskFree: free, DiskTotal: total, Database: o.store.Check(r.Context()),
 		MediaAway: !o.media.plane.Present(), MediaDeaths: o.media.diedSince(time.Now().Add(-24 * time.Hour)),
 	}
+	if f, err := o.media.figures(r.Context()); err == nil {
+		facts.MediaSent, facts.MediaLost = f.Media.Sent.Packets, f.Media.Sent.Nacked
+	}
 	for _, p := range where.public {
 		facts.Public = append(facts.Public, p.Host)
 	}
@@ -305,26 +309,6 @@ func (o *operator) addClerk(r *http.Request) (control.Clerk, error) {
 	return c, nil
 }
 
-// metrics is Prometheus' text format. It goes over this socket alone (DESIGN 7).
-func (o *operator) metrics(w http.ResponseWriter, r *http.Request) {
-	s, err := o.status(r)
-	if err != nil {
-		refuse(w, problemOf(err))
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-	fmt.Fprintf(w, "schalter_up_seconds %.0f\nschalter_goroutines %d\nschalter_open_files %d\nschalter_memory_bytes %d\n",
-		time.Since(o.since).Seconds(), s.Goroutines, s.Files, s.Memory)
-	for _, office := range s.Offices {
-		label := `{office="` + strings.ReplaceAll(office.ID, `"`, ``) + `"`
-		fmt.Fprintf(w, "schalter_staff%s} %d\n", label, office.Staff)
-		for state, n := range map[string]int{"waiting": office.Waiting, "called": office.Called, "talking": office.Talking, "parked": office.Parked} {
-			fmt.Fprintf(w, "schalter_visits%s,state=\"%s\"} %d\n", label, state, n)
-		}
-	}
-	o.counters(r.Context(), w)
-}
-
 // openFiles counts this process's descriptors, without the one that counts.
 func openFiles() int {
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -339,4 +323,13 @@ func memory() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.Sys
+}
+
+// cpu is the time that this process has computed, in seconds.
+func cpu() float64 {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }

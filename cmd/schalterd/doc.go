@@ -25,6 +25,12 @@
 //
 // The operator's command line (cmd/schalter) talks to control.go over DIR/control.sock.
 //
+// # Figures
+//
+// counters.go tells what both processes count, in Prometheus' text format over the control socket; each metric says on its own page
+// what it is. Those of the media process begin anew with it, and are left out while it is away. For Prometheus, which reads no Unix
+// socket, a timer writes them to a file for node_exporter's textfile collector: schalter --data DIR metrics > schalter.prom.
+//
 // # Exit codes
 //
 // 0 ended as asked; 1 did not start or broke down, the reason is on stderr; 2 wrong flags; 3 another one runs in DIR.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -72,7 +71,7 @@ func TestHostileMediaIsReplaced(t *testing.T) {
 	var started atomic.Int64
 	plane := apart.New(apart.Around{}, slog.New(slog.DiscardHandler))
 	good := make(chan struct{})
-	v := &supervisor{plane: plane, udp: []*net.UDPConn{s.udp}, log: slog.New(slog.NewTextHandler(&log, nil)), program: func() *exec.Cmd {
+	v := &supervisor{plane: plane, udp: []*heldUDP{s.udp}, log: slog.New(slog.NewTextHandler(&log, nil)), program: func() *exec.Cmd {
 		cmd := mediaProgram(slog.LevelInfo, 0)()
 		if n := int(started.Add(1)); n <= len(names) {
 			cmd.Args = []string{"hostile", "hostile", names[n-1]}

@@ -150,8 +150,8 @@ func serveMedia(ctx context.Context, control, door *net.UnixConn, udp []*net.UDP
 		Control: control, Plane: plane, Around: func(a apart.Around) { around.Store(&a) }, Log: log,
 		Alive: func() { mux.Stats(); turn.Stats() },
 		Figures: func() apart.Figures {
-			return apart.Figures{Port: mux.Stats(), Relay: turn.Stats(),
-				Goroutines: runtime.NumGoroutine(), Files: openFiles(), Memory: memory()}
+			return apart.Figures{Media: plane.Totals(), Port: mux.Stats(), Relay: turn.Stats(),
+				Goroutines: runtime.NumGoroutine(), Files: openFiles(), Memory: memory(), CPU: cpu()}
 		},
 	})
 	if err != nil {

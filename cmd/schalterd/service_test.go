@@ -177,10 +177,14 @@ func TestControlSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"schalter_goroutines ", `schalter_visits{office="bauamt",state="waiting"} 0`, "schalter_port_received ", "schalter_relay_seats 0"} {
-		if !strings.Contains(string(metrics), want) {
+	families := readMetrics(t, metrics)
+	for _, want := range []string{"schalter_visits", "schalter_desks", "schalter_media_up", "schalter_media_rooms", "schalter_relay_seats"} {
+		if families[want] == nil {
 			t.Errorf("%q is missing in\n%s", want, metrics)
 		}
+	}
+	if !strings.Contains(string(metrics), `schalter_visits{office="bauamt",state="waiting"} 0`) {
+		t.Errorf("no visits in\n%s", metrics)
 	}
 	_, err = control.New(dir).Call(t.Context(), "GET /nothing", nil, nil)
 	var problem *control.Problem

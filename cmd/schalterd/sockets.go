@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"schalter/systemd"
 )
@@ -15,7 +19,7 @@ import (
 // sockets are the one port: TCP and UDP with the same number.
 type sockets struct {
 	tcp   net.Listener
-	udp   *net.UDPConn
+	udp   *heldUDP
 	given bool // by systemd
 }
 
@@ -27,7 +31,7 @@ func (s sockets) tcpAddress() netip.AddrPort {
 }
 
 func (s sockets) udpAddress() netip.AddrPort {
-	return s.udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	return s.udp.local
 }
 
 // close gives both back, when nobody else owns them yet.
@@ -46,9 +50,13 @@ func openSockets(address string) (sockets, error) {
 		err := fmt.Errorf("systemd handed over %d tcp and %d udp sockets, one of each is needed: see schalterd.socket", len(given.TCP), len(given.UDP))
 		return sockets{}, errors.Join(err, given.Close())
 	}
-	s := sockets{given.TCP[0], given.UDP[0], true}
+	udp, err := hold(given.UDP[0])
+	if err != nil {
+		return sockets{}, errors.Join(err, given.Close())
+	}
+	s := sockets{given.TCP[0], udp, true}
 	if s.tcpAddress().Port() != s.udpAddress().Port() {
-		return sockets{}, errors.Join(errors.New("systemd's tcp and udp sockets have different ports: see schalterd.socket"), given.Close())
+		return sockets{}, errors.Join(errors.New("systemd's tcp and udp sockets have different ports: see schalterd.socket"), s.close())
 	}
 	return s, nil
 }
@@ -98,11 +106,55 @@ func bindOnce(host, port string) (sockets, error) {
 	if host == "" {
 		udpAt.IP = nil // both families, as TCP has it
 	}
-	udp, err := net.ListenUDP("udp", udpAt)
+	u, err := net.ListenUDP("udp", udpAt)
+	if err != nil {
+		return sockets{}, errors.Join(err, tcp.Close())
+	}
+	udp, err := hold(u)
 	if err != nil {
 		return sockets{}, errors.Join(err, tcp.Close())
 	}
 	return sockets{tcp: tcp, udp: udp}, nil
+}
+
+// heldUDP is a UDP socket that this process keeps for others and never reads. It is a bare descriptor: a net.UDPConn would be
+// known to Go's poller, and the kernel would wake this process for every datagram that the media process gets or sends by the
+// same socket.
+type heldUDP struct {
+	local netip.AddrPort
+	fd    int
+	once  sync.Once
+}
+
+// hold takes a socket over, and closes it.
+func hold(u *net.UDPConn) (*heldUDP, error) {
+	h := &heldUDP{local: u.LocalAddr().(*net.UDPAddr).AddrPort()}
+	raw, err := u.SyscallConn()
+	if err == nil {
+		var dup error
+		err = raw.Control(func(fd uintptr) { h.fd, dup = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+		err = errors.Join(err, dup)
+	}
+	if err = errors.Join(err, u.Close()); err != nil {
+		return nil, fmt.Errorf("hold udp socket: %w", err)
+	}
+	return h, nil
+}
+
+// File gives a descriptor of its own, for a child to inherit. Whoever asked closes it soon.
+func (h *heldUDP) File() (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(h.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("pass udp socket on: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "udp"), nil
+}
+
+// Close gives the port back, unless a child has it too.
+func (h *heldUDP) Close() error {
+	err := net.ErrClosed
+	h.once.Do(func() { err = unix.Close(h.fd) })
+	return err
 }
 
 // bindHint says what to do about a port that cannot be had.

@@ -25,7 +25,7 @@ import (
 // supervisor keeps one media process running. It holds the UDP sockets, so that the next process has the same port at once.
 type supervisor struct {
 	plane   *apart.Plane
-	udp     []*net.UDPConn
+	udp     []*heldUDP
 	program func() *exec.Cmd // what to start, without descriptors
 	log     *slog.Logger
 
@@ -194,7 +194,7 @@ func (c *child) connect() error {
 	return nil
 }
 
-func (c *child) pass(sockets []*net.UDPConn) error {
+func (c *child) pass(sockets []*heldUDP) error {
 	for _, u := range sockets {
 		if err := c.give(u); err != nil {
 			return err
@@ -250,6 +250,7 @@ func (s *supervisor) status(ctx context.Context) control.Media {
 	s.mu.Unlock()
 	if f, err := s.figures(ctx); err == nil {
 		m.Goroutines, m.Files, m.Memory = f.Goroutines, f.Files, f.Memory
+		m.Rooms, m.Seats, m.Detours = f.Media.Rooms, f.Media.Seats, f.Port.Remotes
 	}
 	return m
 }

@@ -173,7 +173,9 @@ func (d *daemon) openMedia(ctx context.Context) error {
 		return errors.Join(err, d.sockets.tcp.Close())
 	}
 	d.owns("tcp port", plainly(d.listener.Close))
-	d.media = &supervisor{plane: d.plane, udp: []*net.UDPConn{d.sockets.udp}, program: mediaProgram(d.cfg.LogLevel, int64(d.cfg.Uplink*1e6)), log: d.log}
+	d.media = &supervisor{
+		plane: d.plane, udp: []*heldUDP{d.sockets.udp}, program: mediaProgram(d.cfg.LogLevel, int64(d.cfg.Uplink*1e6)), log: d.log,
+	}
 	d.media.begin(ctx)
 	d.owns("media", d.media.close)
 	wait, cancel := context.WithTimeout(ctx, mediaFor)
@@ -228,7 +230,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	d.owns("loops", func(context.Context) error { end(); d.loops.Wait(); return nil })
 	operator := &operator{
 		hall: d.hall, store: d.store, hash: d.passwords.Hash, where: d.network.where, cert: d.network.cert, sockets: d.sockets, media: d.media,
-		dir: d.cfg.Dir, demo: d.isDemo(), since: d.since, counters: d.counters, log: d.log,
+		dir: d.cfg.Dir, demo: d.isDemo(), since: d.since, log: d.log,
 	}
 	control, err := listenControl(d.cfg.Dir)
 	if err != nil {

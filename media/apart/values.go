@@ -20,12 +20,14 @@ type Around struct {
 
 // Figures are what the media process counts of itself, since its start.
 type Figures struct {
-	Port  port.Stats  `json:"port"`
-	Relay relay.Stats `json:"relay"`
+	Media media.Totals `json:"media"`
+	Port  port.Stats   `json:"port"`
+	Relay relay.Stats  `json:"relay"`
 	// Goroutines, Files (open descriptors) and Memory (bytes from the system) show leaks.
-	Goroutines int    `json:"goroutines"`
-	Files      int    `json:"files"`
-	Memory     uint64 `json:"memory"`
+	Goroutines int     `json:"goroutines"`
+	Files      int     `json:"files"`
+	Memory     uint64  `json:"memory"`
+	CPU        float64 `json:"cpu"` // seconds
 }
 
 // request is the body of a call.

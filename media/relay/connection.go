@@ -46,6 +46,7 @@ type connection struct {
 	came     time.Time
 
 	once sync.Once
+	out  outbound
 
 	mu      sync.Mutex  // taken before the relay's
 	timer   *time.Timer // closes the connection when it holds no allocation; guarded by mu

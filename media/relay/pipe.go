@@ -163,6 +163,9 @@ func (p *pipe) full() error {
 
 // ReadFrom gives the library the next packet for the browser.
 func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
+	if !p.waiting() {
+		p.conn.flush()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.length == 0 && !p.closed {
@@ -177,6 +180,13 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 	p.length--
 	p.conn.relay.count.outbound.Add(1)
 	return n, slot.from, nil
+}
+
+// waiting tells whether a packet for the browser is there.
+func (p *pipe) waiting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.length > 0 && !p.closed
 }
 
 // Close ends the allocation.

@@ -47,6 +47,9 @@ type Media struct {
 	Goroutines int       `json:"goroutines"`
 	Files      int       `json:"files"`
 	Memory     uint64    `json:"memory"`
+	Rooms      int       `json:"rooms"`
+	Seats      int       `json:"seats"`
+	Detours    int       `json:"detours"` // ways by TCP, for people whose network lets no UDP out
 }
 
 // Office is one office's load.
