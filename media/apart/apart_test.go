@@ -433,7 +433,7 @@ func TestConnectionsArePassedOn(t *testing.T) {
 		remote string
 	}{
 		"plain":  {func(c net.Conn) net.Conn { return c }, "127.0.0.1:"},
-		"inside": {func(c net.Conn) net.Conn { return inside{c} }, "192.0.2.0:0"}, // the network alone
+		"inside": {func(c net.Conn) net.Conn { return inside{c} }, "192.0.2.0:9"}, // the network alone
 	} {
 		ours, theirs := tcp(t)
 		b := binding()
