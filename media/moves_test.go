@@ -62,6 +62,7 @@ func (r *router) forget(t *testing.T) {
 // R14: a browser's address changes under it, for both connections at once. It keeps its seat, and pictures are back both
 // ways. The library checks every two seconds, as browsers do, and nominates nothing anew, as Firefox.
 func TestAddressChangesKeepTheSeat(t *testing.T) {
+	skipIfRacing(t)
 	t.Parallel()
 	pairs, changes := 5, 4
 	if testing.Short() {

@@ -20,14 +20,22 @@ export function trust(dir, caFile) {
   return {home: path.join(dir, 'home'), db};
 }
 
-// Every page counts what it asks for, and can be made to use the relay alone.
+// Every page counts what it asks for, keeps a diary of its lines for the report of a failure, and can be made to use the relay alone.
 const prelude = (relayOnly) => `
-  window.labPermissionPrompts = 0; window.labConnections = [];
+  window.labPermissionPrompts = 0; window.labConnections = []; window.labDiary = [];
+  { const note = (what) => { window.labDiary.push([Date.now(), what]); if (window.labDiary.length > 400) window.labDiary.shift(); };
+    const Socket = window.WebSocket; let n = 0;
+    window.WebSocket = class extends Socket { constructor(...a) { super(...a); const me = 'line ' + ++n; note(me + ' begins');
+      this.addEventListener('open', () => note(me + ' open')); this.addEventListener('close', (e) => note(me + ' closed ' + e.code));
+      this.addEventListener('message', (e) => { const t = /"t":"(\\w+)"/.exec(e.data); if (t && t[1] !== 'pong') note(me + ' < ' + t[1]); }); }
+      send(x) { const t = /"t":"(\\w+)"/.exec(x); if (t && t[1] !== 'ping') note('> ' + t[1]); super.send(x); } };
+    window.labNote = note; addEventListener('online', () => note('online')); addEventListener('offline', () => note('offline')); }
   if (navigator.mediaDevices) { const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = (c) => { window.labPermissionPrompts++; return ask(c); }; }
   { const Native = window.RTCPeerConnection;
     window.RTCPeerConnection = class extends Native { constructor(c, ...rest) {
-      super(${relayOnly} ? {...c, iceTransportPolicy: 'relay'} : c, ...rest); window.labConnections.push(this); } }; }`;
+      super(${relayOnly} ? {...c, iceTransportPolicy: 'relay'} : c, ...rest); const me = 'pc ' + window.labConnections.push(this);
+      this.addEventListener('connectionstatechange', () => window.labNote(me + ' ' + this.connectionState)); this.addEventListener('iceconnectionstatechange', () => window.labNote(me + ' ice ' + this.iceConnectionState)); } }; }`;
 
 /**
  * Sets the page's size. Firefox before 147 has no command for the screen's orientation, which the library sends along with

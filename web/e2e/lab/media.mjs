@@ -24,11 +24,13 @@ export async function received(page) {
     for (const pc of window.labConnections) {
       if (pc.connectionState === 'closed') continue;
       const stats = await pc.getStats();
+      const inUse = new Set([...stats.values()].map((r) => r.selectedCandidatePairId).filter(Boolean));
       for (const r of stats.values()) {
         if (r.type === 'inbound-rtp' && r.kind === 'video') { out.frames += r.framesDecoded ?? 0; out.fps = Math.max(out.fps, r.framesPerSecond ?? 0); out.codec = stats.get(r.codecId)?.mimeType ?? out.codec; }
         if (r.type === 'inbound-rtp' && r.kind === 'audio') { out.audio += r.packetsReceived ?? 0; out.level = Math.max(out.level, r.totalAudioEnergy ?? 0); out.lost += r.packetsLost ?? 0; }
         if (r.type === 'outbound-rtp') out.bytesSent += r.bytesSent ?? 0;
-        if (r.type === 'candidate-pair' && r.state === 'succeeded' && (r.nominated || r.selected)) {
+        // Firefox nominates several pairs and marks the one it uses; Chromium names it at the transport.
+        if (r.type === 'candidate-pair' && r.state === 'succeeded' && (r.selected || inUse.has(r.id))) {
           const l = stats.get(r.localCandidateId); const m = stats.get(r.remoteCandidateId);
           if (l && m) out.pairs.push(`${l.candidateType}/${l.protocol}${l.relayProtocol ? '/' + l.relayProtocol : ''}>${m.protocol}`);
         }
@@ -85,3 +87,6 @@ export const connections = (page) => page.evaluate(() => {
   window.labIds ??= new WeakMap(); window.labNext ??= 0;
   return window.labConnections.filter((p) => p.connectionState !== 'closed').map((p) => { if (!window.labIds.has(p)) window.labIds.set(p, ++window.labNext); return window.labIds.get(p); });
 });
+
+/** What the page's lines and connections went through since that moment, for the report of a failure: "+ms what". */
+export const diary = (page, since) => page.evaluate((since) => window.labDiary.filter(([t]) => t >= since).map(([t, what]) => `+${t - since} ${what}`), since);

@@ -28,6 +28,12 @@ export class Lab {
     ip('-n', this.box, 'addr', 'add', `${BOX4}/24`, 'dev', 'v0');
     ip('-n', this.people, 'addr', 'add', `${PEOPLE4}/24`, 'dev', 'v0');
     for (const ns of [this.box, this.people]) ip('-n', ns, 'link', 'set', 'v0', 'up');
+    // A new interface looks for a second or two whether its IPv6 address is taken, and Chromium breaks off what it loads
+    // when an address comes: "network changed". People do not start in that moment.
+    const until = Date.now() + 10_000;
+    while (Date.now() < until && [this.box, this.people].some((ns) => /tentative/.test(ip('-n', ns, 'addr', 'show', 'dev', 'v0')))) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
   }
 
   down() {

@@ -34,6 +34,11 @@ let states: LineState[];
 let messages: FromBox[];
 let refusals: number;
 let line: LiveConnection;
+/** What is asked whether the box is there, until it is answered or called off. */
+let questions: ((reached: boolean) => void)[];
+let calledOff: number;
+/** Whether the box answers at once, and how; null leaves the question open. */
+let there: boolean | null;
 const last = (): FakeSocket => sockets[sockets.length - 1] as FakeSocket;
 
 beforeEach(() => {
@@ -42,6 +47,9 @@ beforeEach(() => {
   states = [];
   messages = [];
   refusals = 0;
+  questions = [];
+  calledOff = 0;
+  there = true;
   line = new LiveConnection(
     'wss://box/live',
     { message: (m) => messages.push(m), state: (s) => states.push(s), refused: () => refusals++ },
@@ -49,6 +57,11 @@ beforeEach(() => {
       open: () => {
         sockets.push(new FakeSocket());
         return last();
+      },
+      reach: (done) => {
+        if (there === null) questions.push(done);
+        else done(there);
+        return () => calledOff++;
       },
       setTimeout: (f, ms) => setTimeout(f, ms),
       clearTimeout: (h) => clearTimeout(h as number),
@@ -87,19 +100,47 @@ describe('live connection', () => {
     expect(sockets.length).toBe(before + 1);
   });
 
-  test('in a talk no try is more than a second away, and none waits long for a socket to open', () => {
+  test('in a talk no try is more than half a second away', () => {
     line.hurry = true;
-    for (const seconds of [1, 1, 1, 1]) {
+    for (let i = 0; i < 4; i++) {
       const before = sockets.length;
       last().breaks();
-      vi.advanceTimersByTime(seconds * 1000 - 1);
+      vi.advanceTimersByTime(499);
       expect(sockets.length).toBe(before);
       vi.advanceTimersByTime(1);
       expect(sockets.length).toBe(before + 1);
     }
-    const before = sockets.length;
-    vi.advanceTimersByTime(2_500 + 1_000);
-    expect(sockets.length).toBe(before + 1);
+  });
+
+  test('no socket is tried while the box cannot be reached', () => {
+    there = false;
+    last().breaks();
+    vi.advanceTimersByTime(90_000);
+    expect(sockets.length).toBe(1);
+    expect(line.state).toBe('down');
+    expect(refusals).toBe(1);
+    there = true;
+    line.wake();
+    expect(sockets.length).toBe(2);
+  });
+
+  test('a question without answer is asked anew: after 10 s, in a talk after 2.5 s; what comes late counts no more', () => {
+    there = null;
+    last().breaks();
+    vi.advanceTimersByTime(1_000);
+    expect(questions.length).toBe(1);
+    vi.advanceTimersByTime(10_000 + 2_000);
+    expect(questions.length).toBe(2);
+    expect(calledOff).toBe(1);
+    line.hurry = true;
+    line.wake();
+    expect(questions.length).toBe(3);
+    vi.advanceTimersByTime(2_500 + 500);
+    expect(questions.length).toBe(4);
+    questions[3]?.(true);
+    expect(sockets.length).toBe(2);
+    line.end();
+    expect(calledOff).toBe(3);
   });
 
   test('a socket that opens but says nothing does not start the delays anew', () => {

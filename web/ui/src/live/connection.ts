@@ -13,6 +13,8 @@ export interface Socket {
 
 export interface Surroundings {
   open(url: string): Socket;
+  /** Asks whether the box can be reached at all; says so once, until it is called off by what it gives. */
+  reach(done: (reached: boolean) => void): () => void;
   setTimeout(f: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
   now(): number;
@@ -34,16 +36,31 @@ const policyViolation = 1008;
 const heartbeat = 10_000;
 /** Longer silence than this means a dead line: two pongs are missing. */
 const silence = 25_000;
-/** A socket that does not open in this time is given up. */
+/** A socket that does not open in this time is given up, and a question whether the box is there. */
 const patience = 10_000;
 const delays = [1_000, 2_000, 4_000, 8_000];
 /** During a talk nobody should sit before a dead picture for longer than this between two tries. */
-const hurriedDelay = 1_000;
-/** A try that began without network is repeated by the system after 1, 3 and 7 s; a new one is there sooner. */
+const hurriedDelay = 500;
+/** A question that began without network is repeated by the system after 1, 3 and 7 s; a new one is there sooner. */
 const hurriedPatience = 2_500;
+/** The answers of a proxy before the box that does not reach it. */
+const gateway = [502, 503, 504];
 
 const browser: Surroundings = {
   open: (url) => new WebSocket(url) as unknown as Socket,
+  reach: (done) => {
+    const calledOff = new AbortController();
+    fetch('/healthz', { cache: 'no-store', signal: calledOff.signal })
+      .then(async (r) => {
+        await r.text();
+        return !gateway.includes(r.status);
+      })
+      .catch(() => false)
+      .then((reached) => {
+        if (!calledOff.signal.aborted) done(reached);
+      });
+    return () => calledOff.abort();
+  },
   setTimeout: (f, ms) => setTimeout(f, ms),
   clearTimeout: (h) => clearTimeout(h as number),
   now: () => performance.now(),
@@ -55,6 +72,9 @@ export class LiveConnection {
   #socket: Socket | null = null;
   #state: LineState = 'connecting';
   #attempt = 0;
+  /** The line broke, and nothing has been heard since. */
+  #broken = false;
+  #callOff: (() => void) | null = null;
   #heard = 0;
   #retry: unknown;
   #beat: unknown;
@@ -109,10 +129,27 @@ export class LiveConnection {
   #connect(): void {
     this.#release();
     this.#set(this.#attempt === 0 && this.#state !== 'down' ? 'connecting' : 'down');
+    if (this.#broken) this.#ask();
+    else this.#open();
+  }
+
+  /** Browsers punish sockets that fail: after some, Chromium holds each new one back for up to 5 s, Firefox for up to a
+   *  minute. So an ordinary request finds out when the box is there again, and only then a socket is tried. */
+  #ask(): void {
+    this.#opening = this.around.setTimeout(() => this.#drop(), this.hurry ? hurriedPatience : patience);
+    this.#callOff = this.around.reach((reached) => {
+      this.#callOff = null;
+      this.around.clearTimeout(this.#opening);
+      if (reached) this.#open();
+      else this.#drop();
+    });
+  }
+
+  #open(): void {
     const socket = this.around.open(this.url);
     let opened = false;
     this.#socket = socket;
-    this.#opening = this.around.setTimeout(() => this.#drop(), this.hurry ? hurriedPatience : patience);
+    this.#opening = this.around.setTimeout(() => this.#drop(), patience);
     socket.onopen = () => {
       opened = true;
       this.around.clearTimeout(this.#opening);
@@ -124,6 +161,7 @@ export class LiveConnection {
       if (this.#state !== 'up') {
         // Only a message proves that the box let us in; so the delays start anew here, not when the socket opens.
         this.#attempt = 0;
+        this.#broken = false;
         this.#set('up');
       }
       const m = read(e.data);
@@ -150,6 +188,7 @@ export class LiveConnection {
   #drop(): void {
     if (this.#state === 'over') return;
     this.#release();
+    this.#broken = true;
     this.#set('down');
     const patient = delays[Math.min(this.#attempt, delays.length - 1)] ?? 8_000;
     const delay = this.hurry ? Math.min(patient, hurriedDelay) : patient;
@@ -161,6 +200,8 @@ export class LiveConnection {
     this.around.clearTimeout(this.#retry);
     this.around.clearTimeout(this.#beat);
     this.around.clearTimeout(this.#opening);
+    this.#callOff?.();
+    this.#callOff = null;
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
