@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,8 @@ type camera struct {
 	codec  string
 	seq    uint16
 	ts     uint32
-	count  uint32 // packets written
+	count  uint32       // packets written
+	sent   atomic.Int64 // the same for others to read, from zero
 	every  time.Duration
 	stop   chan struct{}
 	wg     sync.WaitGroup
@@ -85,6 +87,7 @@ func (c *camera) write(payload []byte, marker bool) {
 	}
 	c.seq++
 	c.count++
+	c.sent.Add(1)
 }
 
 // body is a payload with a number in it: header of the codec, number, filling that depends on the number.

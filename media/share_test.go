@@ -82,6 +82,7 @@ func TestNarrowWayKeepsTheSound(t *testing.T) {
 	b.mu.Lock()
 	before := len(b.got("a", media.Microphone).packets)
 	b.mu.Unlock()
+	spoken := sound.sent.Load()
 	began := time.Now()
 	b.until("five seconds of sound", func() bool { return time.Since(began) > 5*time.Second })
 	b.mu.Lock()
@@ -90,8 +91,8 @@ func TestNarrowWayKeepsTheSound(t *testing.T) {
 	if !picture().Paused {
 		t.Log("the picture was tried again meanwhile")
 	}
-	if heard < 200 { // of some 250
-		t.Errorf("only %d packets of sound in 5 s", heard)
+	if spoken = sound.sent.Load() - spoken; spoken < 50 || int64(heard) < spoken*4/5 { // some 250 on a machine that has time
+		t.Errorf("only %d packets of sound heard of %d", heard, spoken)
 	}
 	rate.Store(0)
 	b.until("the picture to come back", func() bool { return !picture().Paused })
