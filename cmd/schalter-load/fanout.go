@@ -227,6 +227,7 @@ func (r *run) measure(ctx context.Context, out *outcome) error {
 	own := after.own - before.own
 	out.OwnCPU = own.Seconds() / seconds
 	out.OtherCPU = max(0, (after.machine-before.machine-own-used.all).Seconds()/seconds)
+	defer r.watch.shut()
 	return r.late(ctx)
 }
 

@@ -65,6 +65,7 @@ func readTag(payload []byte) (tag, bool) {
 type stopwatch struct {
 	began    time.Time
 	from, to atomic.Int64 // ns; to is 0 until a window was opened
+	over     atomic.Bool  // nothing that comes from now on belongs to the window
 }
 
 func newStopwatch() *stopwatch { return &stopwatch{began: time.Now()} }
@@ -77,6 +78,9 @@ func (s *stopwatch) open(long time.Duration) {
 	s.from.Store(now)
 	s.to.Store(now + int64(long))
 }
+
+// shut ends the counting: what comes now, an old packet on a way that has just become free for it, is nobody's delay.
+func (s *stopwatch) shut() { s.over.Store(true) }
 
 func (s *stopwatch) within(at int64) bool { return at < s.to.Load() && at >= s.from.Load() }
 

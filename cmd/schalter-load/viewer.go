@@ -100,7 +100,7 @@ func (v *viewer) media(h *rtp.Header, packet []byte, at int64) {
 		v.untagged++
 		return
 	}
-	if !v.watch.within(t.sent) {
+	if v.watch.over.Load() || !v.watch.within(t.sent) {
 		return
 	}
 	c := v.counts[from{t.publisher, t.kind}]

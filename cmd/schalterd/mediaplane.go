@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,11 @@ func mediaPlane(ctx context.Context, args []string, stderr io.Writer) int {
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level}))
 	unix.Umask(0o077)
 	introduce()
+	var governing sync.WaitGroup
+	defer governing.Wait()
+	ctx, over := context.WithCancel(ctx)
+	defer over()
+	governing.Go(func() { govern(ctx) })
 	if err := serveMedia(ctx, control, door, udp, uplink, log); err != nil {
 		log.Error("media failed", "error", err)
 		return exitFailed

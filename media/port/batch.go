@@ -1,6 +1,9 @@
 package port
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 const (
 	outboxSize  = 256 << 10 // bytes
@@ -166,10 +169,13 @@ func (o *outbox) flush(turn int) {
 // each sends the packets of one run one by one, by plain calls.
 func (o *outbox) each(r *run) {
 	for at := r.start; at < r.end; at += r.size {
-		if err := r.path.socket.send(o.buf[at:min(at+r.size, r.end)], r.path); err != nil {
+		switch err := r.path.socket.send(o.buf[at:min(at+r.size, r.end)], r.path); {
+		case err == nil:
+			o.sent++
+		case errors.Is(err, errFull):
+			o.mux.count.overflow.Add(1)
+		default:
 			o.mux.count.failed.Add(1)
-			continue
 		}
-		o.sent++
 	}
 }

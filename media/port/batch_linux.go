@@ -106,8 +106,7 @@ func (o *outbox) transmit(s *socket, n int) {
 			h.SetControllen(0)
 		}
 	}
-	// Control, unlike Write, takes no lock of the socket's: batches send side by side.
-	if err := s.raw.Control(c.write); err != nil {
+	if err := s.end.use(c.write); err != nil {
 		o.mux.count.failed.Add(o.packets(0))
 	}
 	clear(c.hdrs[:n]) // paths are not kept

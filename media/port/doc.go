@@ -60,6 +60,7 @@
 //
 // # Queues and what they drop
 //
+//   - A plain call on a socket whose buffer is full drops its packet: checks and records are repeated by those who sent them.
 //   - To a peer: 512 packets. Media is dropped, newest first, from 480 on (NACK brings it back); STUN and DTLS at 512.
 //   - To an ICE-TCP stream: 64 KiB. Media is dropped, newest first, from 48 KiB on; STUN and DTLS at 64 KiB. A stream
 //     whose peer takes nothing for 10 s ends.
@@ -70,6 +71,8 @@
 //     takes the place of the oldest.
 //
 // # Design
+//
+// The sockets are not in the runtime's poller, which would be woken for every message that has left (endpoint_linux.go).
 //
 // Receiving with UDP_GRO was left out: browsers pace their packets, so there is little to join, and every packet would be
 // copied once more out of buffers of 64 KiB. The path, not the socket, remembers a refusal for its size: else anybody

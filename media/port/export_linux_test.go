@@ -1,8 +1,11 @@
 package port
 
 import (
+	"errors"
 	"net/netip"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // FullFor is how long a flush waits for room.
@@ -10,6 +13,15 @@ const FullFor time.Duration = fullFor
 
 // Segments tells whether the first socket sends messages of several packets.
 func (m *Mux) Segments() bool { return m.sockets[0].segments() }
+
+// SetWriteBuffer sets how much the kernel takes of what the first socket sends, in bytes.
+func (m *Mux) SetWriteBuffer(size int) error {
+	var inner error
+	err := m.sockets[0].end.use(func(fd uintptr) {
+		inner = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, size)
+	})
+	return errors.Join(err, inner)
+}
 
 // Plain makes a mux behave as if the kernel had no batched calls.
 func (m *Mux) Plain() {

@@ -262,7 +262,7 @@ func TestFullSocket(t *testing.T) {
 	c := &client{TB: t, UDPConn: near, to: net.UDPAddrFromAddrPort(local(uint16(u.LocalAddr().(*net.UDPAddr).Port)))}
 	q := queue(t, m, "ours", "127.0.0.1")
 	c.join(q, "ours")
-	if err := u.SetWriteBuffer(16 << 10); err != nil {
+	if err := m.SetWriteBuffer(16 << 10); err != nil {
 		t.Fatal(err)
 	}
 	m.Misroute("ours", netip.Addr{}, netip.MustParseAddrPort("10.9.0.2:9"))
@@ -284,7 +284,7 @@ func TestFullSocket(t *testing.T) {
 	}
 	// Nothing is left behind in the batch.
 	m.Misroute("ours", netip.Addr{}, netip.MustParseAddrPort(near.LocalAddr().String()))
-	if err := u.SetWriteBuffer(1 << 20); err != nil {
+	if err := m.SetWriteBuffer(1 << 20); err != nil {
 		t.Fatal(err)
 	}
 	put(b, o, numbered(77, 7))

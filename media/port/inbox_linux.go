@@ -21,7 +21,9 @@ type receiving struct {
 	names [inboxSize][unix.SizeofSockaddrInet6]byte
 	oobs  [inboxSize][inboxOOB]byte
 	errno unix.Errno
-	read  func(fd uintptr) bool
+	take  func(fd uintptr)
+	read  func(epoll uintptr) bool
+	done  bool // the call has something to tell
 }
 
 func (in *inbox) prepare() {
@@ -34,7 +36,11 @@ func (in *inbox) prepare() {
 		h.Name = &c.names[i][0]
 		h.Control = &c.oobs[i][0]
 	}
-	c.read = in.readFrom
+	c.take = in.readFrom
+	c.read = func(uintptr) bool {
+		c.done = false
+		return in.socket.end.use(c.take) != nil || c.done // once it is closed, waiting would be in vain
+	}
 	in.count = inboxSize // all headers are new
 }
 
@@ -48,7 +54,7 @@ func (in *inbox) receive() error {
 		c.iovs[i].Base = &in.packets[i].buf[0]
 	}
 	in.count = 0
-	if err := in.socket.raw.Read(c.read); err != nil {
+	if err := in.socket.end.read(c.read); err != nil {
 		return err
 	}
 	if c.errno != 0 {
@@ -61,8 +67,8 @@ func (in *inbox) receive() error {
 	return nil
 }
 
-// readFrom is called when there may be something; false: wait until there is.
-func (in *inbox) readFrom(fd uintptr) bool {
+// readFrom takes what there is. Done stays false when that is nothing.
+func (in *inbox) readFrom(fd uintptr) {
 	c, able := &in.call, &in.socket.able
 	for {
 		var n uintptr
@@ -75,17 +81,19 @@ func (in *inbox) readFrom(fd uintptr) bool {
 		in.mux.count.callsIn.Add(1)
 		switch c.errno {
 		case 0:
-			in.count = int(n)
-			return true
+			in.count, c.done = int(n), true
+			return
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return false
+			return
 		case unix.ENOSYS, unix.EPERM: // an old kernel, or a filter of system calls
 			if able.recvOne.Swap(true) {
-				return true
+				c.done = true
+				return
 			}
 		default:
-			return true
+			c.done = true
+			return
 		}
 	}
 }

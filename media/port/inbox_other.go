@@ -17,7 +17,7 @@ func (in *inbox) prepare() {}
 // receive waits for a datagram.
 func (in *inbox) receive() error {
 	p := in.packets[0]
-	n, oobn, _, from, err := in.socket.udp.ReadMsgUDPAddrPort(p.buf[:], in.call.oob[:])
+	n, oobn, _, from, err := in.socket.end.udp.ReadMsgUDPAddrPort(p.buf[:], in.call.oob[:])
 	in.mux.count.callsIn.Add(1)
 	if in.count = 0; err != nil {
 		return err

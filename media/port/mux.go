@@ -138,7 +138,7 @@ func (m *Mux) Close() error {
 	m.mu.Unlock()
 	var err error
 	for _, s := range m.sockets {
-		err = errors.Join(err, s.udp.Close())
+		err = errors.Join(err, s.end.close())
 	}
 	m.wg.Wait()
 	return err

@@ -20,7 +20,7 @@ const (
 // prepare asks for the destination address of every datagram (ip(7) IP_PKTINFO, ipv6(7) IPV6_RECVPKTINFO).
 func (s *socket) prepare() error {
 	var inner error
-	err := s.raw.Control(func(fd uintptr) {
+	err := s.end.use(func(fd uintptr) {
 		s.probe(int(fd))
 		domain, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, soDomain)
 		if err != nil {

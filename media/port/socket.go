@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
 )
 
 // localAddr is the address and interface that a datagram came to.
@@ -15,8 +14,7 @@ type localAddr struct {
 
 // socket is one UDP socket. The mux owns it; its batched calls are in batch_linux.go and inbox_linux.go.
 type socket struct {
-	udp    *net.UDPConn
-	raw    syscall.RawConn
+	end    *endpoint
 	count  *counters
 	local  netip.AddrPort
 	takes4 bool
@@ -34,22 +32,23 @@ func newSocket(u *net.UDPConn, count *counters) (*socket, error) {
 		return nil, fmt.Errorf("socket: no UDP address")
 	}
 	ap := a.AddrPort()
-	raw, err := u.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("socket: %w", err)
-	}
-	s := &socket{udp: u, raw: raw, count: count, local: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
-	if err := s.prepare(); err != nil {
-		return nil, fmt.Errorf("socket: %w", err)
-	}
 	// The kernel gives what net.core.rmem_max allows; less than asked for is no error.
 	_ = u.SetReadBuffer(socketBuffer)
 	_ = u.SetWriteBuffer(socketBuffer)
+	end, err := newEndpoint(u)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	s := &socket{end: end, count: count, local: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
+	if err := s.prepare(); err != nil {
+		_ = end.close() // not in use yet
+		return nil, fmt.Errorf("socket: %w", err)
+	}
 	return s, nil
 }
 
+// send sends one packet by a plain call.
 func (s *socket) send(b []byte, p *path) error {
 	s.count.callsOut.Add(1)
-	_, _, err := s.udp.WriteMsgUDPAddrPort(b, p.oob[:p.oobLen], p.to)
-	return err
+	return s.end.send(b, p)
 }
