@@ -41,8 +41,8 @@
 //
 // # Goroutines and what may block
 //
-//   - One for each room owns its state: peers, tracks, lanes, negotiation. Others send it orders over a bounded inbox;
-//     senders of orders wait, with a context. It calls into the libraries, which answer within milliseconds. It never
+//   - One for each room owns its state: peers, tracks, lanes, negotiation, who speaks. Others send it orders over a bounded
+//     inbox; senders of orders wait, with a context. It calls into the libraries, which answer within milliseconds. It never
 //     waits for a browser, an event's reader or a connection's end.
 //   - One for each connection and family of addresses, the ICE agent's: the way of a packet, as above. It must not block.
 //     It takes a sender's lock for as long as one subscriber's packets take to be encrypted, and writes to the port, which
@@ -51,7 +51,7 @@
 //   - One for each incoming stream gives feedback; one for each publishing connection acknowledges what has arrived
 //     (transport-wide). They write RTCP.
 //   - One shares out the uplink, where it is known. It takes a sender's lock to direct it.
-//   - One hands out events from a list that keeps the newest of each kind for each seat.
+//   - One hands out events from a list that keeps the newest of each kind for each seat or room.
 //
 // Every goroutine belongs to a connection, a room or the plane, whose end waits for it. A panic in any of a room's
 // goroutines, or on the way of a packet, ends that room (RoomEnded) and no other; those inside the libraries end the
@@ -81,6 +81,14 @@
 //     browser acknowledges (package bandwidth), probed with repetitions or padding on the stream of repetitions, and one
 //     goroutine decides ten times a second who gets which layer (package allocation). A picture that does not fit for a
 //     second pauses, so that the sound stays. Without a known uplink everybody gets the best layer.
+//   - A microphone tells the level of each packet (RFC 6464). Whoever reads it drops the level into the voice's box, ten
+//     nanoseconds and no lock; ten times a second the room's goroutine takes out what has come and decides (package speaker):
+//     who speaks, which is told (Speaker), whose picture goes first where several are seen, and in a room of more than eight
+//     microphones which four are forwarded. A voice that is held back ends at its receiver, before any subscriber's lock; when
+//     it gets a place the beginning of its word is taken from the cache, and for the senders it is a new beginning, so numbers
+//     have no gap. Who tells no levels is always forwarded.
+//   - Opus is asked to repair itself (in-band FEC) and to be silent in pauses (DTX): numbers then follow each other, and time
+//     jumps as it did at the publisher's.
 //   - Who begins to receive gets what has come since the newest key frame, if that is young; else one is asked for. Requests
 //     are throttled, so without it the first picture would wait for the pause.
 package media

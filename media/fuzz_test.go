@@ -42,12 +42,18 @@ func FuzzReceiver(f *testing.F) {
 	f.Add(byte(2), rtpPacket(1, 2, 100, 0, 0, []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xE7, 0x00}), uint16(3))
 	f.Add(byte(3), rtpPacket(1, 2, 100, 0, 0, []byte("\x78\x00\x02\x67\x42\x00\x02\x68\xce")), uint16(30000))
 	f.Add(byte(4), rtpPacket(1, 2, 100, 0, 0, []byte("\xac\x81\x02")), uint16(65535))
+	f.Add(byte(0b110<<3|2), rtpPacket(1, 2, 100, 40, 0, []byte{1}), uint16(1))
+	f.Add(byte(0b10110<<3|4), rtpPacket(1, 2, 100, 40, 0, []byte{1}), uint16(40))
+	// kind names the codec by its rest, and by its upper bits when a voice is held back.
 	f.Fuzz(func(t *testing.T, kind byte, b []byte, jump uint16) {
 		if len(b) < 12 || len(b) > 1500 {
 			return
 		}
 		c := codec(kind%5) + opus
 		tr, r := testTrack(c, "a")
+		f := newFloor(time.Now())
+		f.voice(tr)
+		f.gather([]*track{tr})
 		tap := &wireTap{}
 		s := subscribe(t, tr, tap)
 		w := &repeater{}
@@ -56,6 +62,9 @@ func FuzzReceiver(f *testing.F) {
 		for i := range uint16(5) {
 			binary.BigEndian.PutUint16(b[2:], seq+i*jump)
 			keyframeStarts(c, b[12:])
+			if tr.voice != nil { // others are louder now and then
+				tr.voice.held.Store(kind>>(3+i)&1 != 0)
+			}
 			r.take(b)
 			s.repeat(nil, w, 1000+i, time.Unix(int64(i), 0))
 		}
@@ -70,6 +79,7 @@ func FuzzReceiver(f *testing.F) {
 			}
 			seen[p.SequenceNumber] = string(raw)
 		}
+		f.look(time.Now())
 	})
 }
 

@@ -21,7 +21,7 @@ func (r *room) publish(seat SeatID, offer Offer) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	p.settle(choices, r.plane.nextSerial)
+	p.settle(choices, r.plane.nextSerial, r.floor.voice)
 	p.in.admit(p.streams(choices, p.in.named()), p.expected(choices))
 	// An answer may be active, so the handshake begins with us as soon as the browser has found its way (RFC 8842).
 	if err := p.in.meet(d, true); err != nil {
@@ -59,8 +59,9 @@ func (c *connection) admit(list []*incoming, expected []expectation) {
 	c.inbound.expect(expected)
 }
 
-// settle notes what is published after an answered offer. A track whose section goes on as it was stays the same one.
-func (p *peer) settle(choices []codecChoice, serial func() uint64) {
+// settle notes what is published after an answered offer. A track whose section goes on as it was stays the same one; begin
+// is called with each new one.
+func (p *peer) settle(choices []codecChoice, serial func() uint64, begin func(*track)) {
 	tracks := map[string]*track{}
 	p.settled = p.settled[:0]
 	for _, c := range choices {
@@ -80,6 +81,7 @@ func (p *peer) settle(choices []codecChoice, serial func() uint64) {
 		if p.in != nil { // tests of the negotiation alone have none
 			t.count.within(&p.in.came)
 		}
+		begin(t)
 		tracks[mid] = t
 	}
 	p.tracks = tracks

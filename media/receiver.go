@@ -28,6 +28,9 @@ type track struct {
 	levels uint8    // the publisher's extension id
 	layers []string // simulcast: the names of its streams, the least picture first; none: there is one stream
 
+	voice *voice      // of a microphone whose publisher tells its level; nil: the others'
+	first atomic.Bool // the picture of whoever speaks among several
+
 	conn    *connection
 	serial  func() uint64                       // gives the next stream a higher number than all before
 	senders atomic.Pointer[[]*sender]           // written by the room alone
@@ -113,6 +116,8 @@ type receiver struct {
 	packets [together]packet // that wait to be handed out
 	waiting int
 	oldest  uint64 // number among them
+	handed  uint64 // up to this number what came was handed out
+	held    bool   // what came last was not: others are louder
 }
 
 func newReceiver(t *track, serial uint64, stream uint32, layer int, now func() time.Time) *receiver {
@@ -157,7 +162,7 @@ func (r *receiver) accept(v rtpView) bool {
 		return false
 	case packetcache.Restarted:
 		r.epoch++ // nobody's numbers fit any more
-		r.highest, r.keySeq = p.seq, 0
+		r.highest, r.keySeq, r.handed = p.seq, 0, p.seq-1
 	case packetcache.Newest:
 		if r.highest != 0 && p.seq != r.highest+1 {
 			r.poke() // somebody has to ask for what is missing
@@ -181,6 +186,9 @@ func (r *receiver) accept(v rtpView) bool {
 	r.oldest = min(r.oldest, p.seq)
 	if len(p.payload) > 0 {
 		r.inspect(p)
+		if v := r.track.voice; v != nil && p.level != noLevel {
+			v.tell(p.level, p.at)
+		}
 	}
 	r.waiting++
 	return r.waiting == together
@@ -206,10 +214,48 @@ func (r *receiver) handOut(b *port.Batch) {
 	if r.waiting == 0 {
 		return
 	}
-	for _, s := range r.track.listeners() {
-		s.forward(b, r, r.packets[:r.waiting])
+	if v := r.track.voice; v != nil && v.held.Load() {
+		r.held, r.waiting = true, 0
+		return
 	}
-	r.waiting = 0
+	if r.held {
+		r.resume(b)
+	} else {
+		r.give(b, r.packets[:r.waiting])
+	}
+	r.waiting, r.handed = 0, r.highest
+}
+
+func (r *receiver) give(b *port.Batch, packets []packet) {
+	for _, s := range r.track.listeners() {
+		s.forward(b, r, packets)
+	}
+}
+
+// resume hands out what comes after a time in which others were louder, and before it the beginning of the word, which was
+// held back. To the senders it is a new beginning: their numbers go on without a gap, and time as much later as has passed.
+func (r *receiver) resume(b *port.Batch) {
+	r.held = false
+	r.epoch++
+	last := r.packets[r.waiting-1]
+	rate := r.track.codec.spec().rate
+	var some [together]packet
+	n := 0
+	from := max(r.handed+1, r.highest-min(r.highest, together-1))
+	for seq := from; seq <= r.highest; seq++ {
+		meta, payload, ok := r.cache.Look(seq)
+		age := time.Duration(int32(last.timestamp-meta.Timestamp)) * time.Second / time.Duration(rate)
+		if !ok || age > onset {
+			continue
+		}
+		// Each counts as having come when it was spoken, so that no time is lost or won.
+		some[n] = packet{
+			epoch: r.epoch, seq: seq, timestamp: meta.Timestamp, marker: meta.Marker, level: meta.Level, payload: payload,
+			at: last.at.Add(-max(age, 0)),
+		}
+		n++
+	}
+	r.give(b, some[:n])
 }
 
 // replay gives a sender that has just begun what has come since the newest key frame, if that is not older than a new one

@@ -26,6 +26,7 @@ type room struct {
 
 	peers map[SeatID]*peer
 	order []SeatID // in the order of arrival, so that offers are the same from run to run
+	floor floor
 }
 
 // order is the closed set of what a room is asked to do.
@@ -91,7 +92,7 @@ var errRoomEnded = errors.New("the room has ended")
 func newRoom(p *Plane, id RoomID) *room {
 	return &room{
 		id: id, plane: p, log: p.log.With("room", string(id)), inbox: make(chan order, orders),
-		quit: make(chan struct{}), done: make(chan struct{}), peers: map[SeatID]*peer{},
+		quit: make(chan struct{}), done: make(chan struct{}), peers: map[SeatID]*peer{}, floor: newFloor(p.now()),
 	}
 }
 
@@ -129,6 +130,7 @@ func (r *room) run() {
 			r.handle(o)
 		case <-timer.C:
 			r.overdue()
+			r.hear()
 		case <-r.quit:
 			return
 		}
@@ -180,10 +182,13 @@ func (r *room) handle(o order) {
 }
 
 // wanted lists the tracks that a seat is to receive.
-func (r *room) wanted(p *peer) []*track {
+func (r *room) wanted(p *peer) []*track { return r.published(p.seat) }
+
+// published lists all tracks but those of one seat.
+func (r *room) published(but SeatID) []*track {
 	var list []*track
 	for _, id := range r.order {
-		if id == p.seat || r.peers[id].lost {
+		if id == but || r.peers[id].lost {
 			continue
 		}
 		for _, s := range r.peers[id].settled {
@@ -200,6 +205,8 @@ func (r *room) refresh() {
 	for _, id := range r.order {
 		r.negotiate(r.peers[id])
 	}
+	r.floor.gather(r.published(""))
+	r.prefer()
 }
 
 // negotiate offers a seat what it should receive, if that is not what it was offered last. While an offer is out, the
@@ -384,10 +391,13 @@ func (r *room) close(p *peer, done chan<- error) {
 	})
 }
 
-// untilDue is how long until an offer's answer is overdue.
+// untilDue is how long until an offer's answer is overdue, or it is time to look at who speaks.
 func (r *room) untilDue() time.Duration {
 	wait := time.Hour
 	now := r.plane.now()
+	if r.floor.busy() {
+		wait = r.floor.next.Sub(now)
+	}
 	for _, p := range r.peers {
 		if p.offered != nil && !p.lost {
 			wait = min(wait, p.due.Sub(now))

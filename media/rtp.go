@@ -56,9 +56,9 @@ func parseRTP(b []byte) (rtpView, bool) {
 	return v, true
 }
 
-// level finds the audio level (RFC 6464), noLevel when it is not there.
+// level finds the audio level (RFC 6464, section 3: one octet), noLevel when it is not there.
 func (v rtpView) level(id uint8) uint8 {
-	if b := v.extension(id); len(b) > 0 {
+	if b := v.extension(id); len(b) == 1 {
 		return b[0]
 	}
 	return noLevel

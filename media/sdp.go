@@ -272,16 +272,16 @@ func (r *sectionReader) extension(value string) error {
 		return refuse("extmap is malformed")
 	}
 	var into *uint8
-	switch uri {
-	case uriLevel:
+	switch {
+	case uri == uriLevel && r.kind == "audio": // a picture has none
 		into = &r.levels
-	case uriTransport:
+	case uri == uriTransport:
 		into = &r.transport
-	case uriSection:
+	case uri == uriSection:
 		into = &r.names.section
-	case uriLayer:
+	case uri == uriLayer:
 		into = &r.names.layer
-	case uriRepaired:
+	case uri == uriRepaired:
 		into = &r.names.repaired
 	}
 	if into == nil || id > 14 {

@@ -283,6 +283,42 @@ func TestAnswerHasOneCodec(t *testing.T) {
 	}
 }
 
+// Whoever sends sound to us is asked for in-band FEC, for DTX and for the level in each packet, whatever the offer said; of a
+// picture no level is taken. Whoever receives it is told the same.
+func TestSoundIsNegotiated(t *testing.T) {
+	const level = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+	for name, c := range map[string]struct {
+		text  string
+		lines []string
+		no    string
+	}{
+		"Chromium":            {offerText(), []string{"a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n", "a=extmap:1 " + level + "\r\n"}, "stereo"},
+		"Firefox's words":     {replaced(t, "a=extmap:1 "+level, "a=extmap:1/sendonly "+level+" vad=on", "minptime=10;useinbandfec=1", "maxplaybackrate=48000;stereo=1;useinbandfec=0"), []string{"a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n", "a=extmap:1 " + level + "\r\n"}, "stereo"},
+		"an encoder":          {replaced(t, "a=extmap:1 "+level+"\r\n", "", "a=fmtp:111 minptime=10;useinbandfec=1\r\n", ""), []string{"a=fmtp:111 minptime=10;useinbandfec=1;usedtx=1\r\n"}, level},
+		"a picture's":         {replaced(t, "a=extmap:1 "+level+"\r\n", "", "a=mid:1\r\n", "a=mid:1\r\na=extmap:1 "+level+"\r\n"), nil, level},
+		"an id beyond 14":     {replaced(t, "a=extmap:1 "+level, "a=extmap:15 "+level), nil, level},
+		"not quite the words": {replaced(t, "a=extmap:1 "+level, "a=extmap:1 "+level+"s"), nil, level},
+	} {
+		d, err := readDescription(c.text, maxSections)
+		if err != nil {
+			t.Fatal(err)
+		}
+		choices, err := (&peer{}).choose(d, bothSources())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := outward(d, choices, nil).write()
+		for _, line := range c.lines {
+			if strings.Count(out, line) != 1 {
+				t.Errorf("%s: no %q in\n%s", name, line, out)
+			}
+		}
+		if strings.Contains(out, c.no) {
+			t.Errorf("%s: %q in\n%s", name, c.no, out)
+		}
+	}
+}
+
 func TestLaterOffersKeepTheirSections(t *testing.T) {
 	d, err := readDescription(offerText(), maxSections)
 	if err != nil {
@@ -293,7 +329,7 @@ func TestLaterOffersKeepTheirSections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.settle(choices, func() uint64 { return 1 })
+	p.settle(choices, func() uint64 { return 1 }, func(*track) {})
 	for name, c := range map[string]struct {
 		text    string
 		sources map[string]Source
@@ -399,6 +435,8 @@ func FuzzOffer(f *testing.F) {
 	f.Add(offerText())
 	f.Add(replaced(f, "m=audio 9", "m=audio 0", "BUNDLE 0 1", "BUNDLE 1"))
 	f.Add(replaced(f, "a=sendonly", "a=inactive"))
+	f.Add(replaced(f, "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level", "a=extmap:1/sendonly urn:ietf:params:rtp-hdrext:ssrc-audio-level vad=on"))
+	f.Add(replaced(f, "useinbandfec=1", "useinbandfec=0;usedtx=0;stereo=1"))
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := readDescription(text, maxSections)
 		if err != nil {
@@ -416,7 +454,7 @@ func FuzzOffer(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p.settle(choices, func() uint64 { return 1 })
+		p.settle(choices, func() uint64 { return 1 }, func(*track) {})
 		own := description{ufrag: "abcd", password: strings.Repeat("x", 22), fingerprint: d.fingerprint, setup: "active"}
 		answer := outward(own, choices, nil).write()
 		again, err := readDescription(answer, maxSections)

@@ -206,9 +206,11 @@ func (f *flow) ask(now time.Time) {
 		switch l.track.source {
 		case Microphone:
 			s.Source = allocation.Microphone
-			s.Layers = append(s.Layers, allocation.Layer{Bitrate: soundRate})
+			if v := l.track.voice; v == nil || !v.held.Load() { // of a large room only a few take part
+				s.Layers = append(s.Layers, allocation.Layer{Bitrate: soundRate})
+			}
 		case Camera:
-			s.Source = allocation.Camera
+			s.Source, s.First = allocation.Camera, l.track.first.Load()
 		case Screen:
 			s.Source = allocation.Screen
 		}

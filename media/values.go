@@ -102,9 +102,10 @@ type Event struct {
 	Seat      SeatID          `json:"seat"`
 	Subscribe *SubscribeOffer `json:"subscribe,omitempty"` // for Subscribe
 	Paused    []Picture       `json:"paused,omitempty"`    // for Paused: all that are now; none: all pictures flow
+	Speaker   SeatID          `json:"speaker,omitempty"`   // for Speaker: who speaks; none: nobody
 }
 
-// EventKind says what happened to a seat.
+// EventKind says what happened to a seat, or to a room: those have no seat.
 type EventKind string
 
 // Kinds of event.
@@ -113,5 +114,6 @@ const (
 	Connected EventKind = "connected"  // the seat's publishing connection is up
 	Paused    EventKind = "paused"     // other pictures than before are not sent to the seat, so that its sound stays
 	Lost      EventKind = "lost"       // a connection of the seat failed; it must rejoin with a new seat
+	Speaker   EventKind = "speaker"    // somebody else than before speaks in the room, or nobody; twice a second at most
 	RoomEnded EventKind = "room_ended" // a fault ended the room; every seat must rejoin
 )

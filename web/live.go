@@ -377,6 +377,8 @@ func (l *liveConn) message(p hall.Push) (live.ServerMessage, error) {
 			m.Pictures = append(m.Pictures, live.Picture{Seat: string(x.Seat), Source: string(x.Source)})
 		}
 		return m, nil
+	case p.Speaker != nil:
+		return live.ServerMessage{T: live.Speaker, Seat: string(*p.Speaker)}, nil
 	case p.Text != nil:
 		t := p.Text
 		return live.ServerMessage{

@@ -165,6 +165,12 @@ func TestTalkByLiveConnection(t *testing.T) {
 	if m := citizen.wants(live.Paused); m.Seat != seat.Seat || len(m.Pictures) != 1 || m.Pictures[0] != (live.Picture{Seat: clerks.Seat, Source: "camera"}) {
 		t.Errorf("paused %+v", m)
 	}
+	h.plane.events <- media.Event{Kind: media.Speaker, Room: media.RoomID(seat.Room), Speaker: media.SeatID(clerks.Seat)}
+	for _, page := range []*page{citizen, clerk} {
+		if m := page.wants(live.Speaker); m.Seat != clerks.Seat {
+			t.Errorf("speaker %+v", m)
+		}
+	}
 	citizen.send(live.ClientMessage{T: live.Devices, Microphone: true})
 	if m := clerk.wants(live.Devices); !m.Microphone || m.Camera || m.Side != "citizen" {
 		t.Errorf("devices %+v", m)

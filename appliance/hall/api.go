@@ -68,6 +68,7 @@ type Push struct {
 	Answer    *Published           // to an offer of this line
 	Subscribe *Subscribed          // an offer to this line
 	Paused    *Paused              // which received pictures rest now
+	Speaker   *media.SeatID        // who speaks now in the room of this seat; none: nobody
 	Text      *Text                // real-time text of the other side (and one's own, on a new line)
 	Devices   *Devices             // the other side's microphone, camera, screen
 	Replaced  bool                 // a newer page of the same person took the place; this one may take it back

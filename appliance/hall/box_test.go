@@ -373,6 +373,8 @@ func word(x hall.Push) string {
 		return fmt.Sprintf("subscribe:%d", x.Subscribe.Offer.Revision)
 	case x.Paused != nil:
 		return fmt.Sprintf("paused:%d", len(x.Paused.Pictures))
+	case x.Speaker != nil:
+		return "speaker:" + string(*x.Speaker)
 	case x.Text != nil:
 		return fmt.Sprintf("text:%s:%d:%s", x.Text.Side, x.Text.Line, x.Text.Text)
 	case x.Devices != nil:

@@ -48,7 +48,7 @@ func (d *directory) unseat(id media.SeatID) {
 func (d *directory) find(e media.Event) hearer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e.Kind == media.RoomEnded {
+	if e.Kind == media.RoomEnded || e.Kind == media.Speaker {
 		return d.rooms[e.Room]
 	}
 	return d.seats[e.Seat]

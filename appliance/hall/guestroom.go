@@ -76,7 +76,7 @@ func (r *guestRoom) hear(e media.Event) {
 		r.lost[e.Seat] = true
 	case media.RoomEnded:
 		r.ended = true
-	case media.Subscribe, media.Connected, media.Paused: // guests receive what they asked for, and see their own connection
+	case media.Subscribe, media.Connected, media.Paused, media.Speaker: // guests receive what they asked for, and see their own connection
 	}
 	r.mu.Unlock()
 	r.wake()

@@ -102,6 +102,36 @@ func TestMediaFails(t *testing.T) {
 			b.want("of no seat here", c.sent()+w.sent(), "")
 		})
 	})
+	t.Run("both sides are told who speaks", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			w.got()
+			said := func(room media.RoomID, who media.SeatID) {
+				b.plane.events <- media.Event{Kind: media.Speaker, Room: room, Speaker: who}
+			}
+			said(s.Room, s.Seat)
+			b.want("the citizen speaks", c.sent(), "speaker:"+string(s.Seat))
+			b.want("the citizen speaks", w.sent(), "speaker:"+string(s.Seat))
+			said(s.Room, s.Seat)
+			b.want("told once", c.sent()+w.sent(), "")
+			said("another room", "x")
+			b.want("of another room", c.sent()+w.sent(), "")
+			said(s.Room, "")
+			b.want("nobody speaks", c.sent()+w.sent(), "speaker:speaker:")
+			said(s.Room, s.Seat)
+			b.want("again", c.sent(), "speaker:"+string(s.Seat))
+			time.Sleep(2 * time.Second)
+			c.got()
+			b.must(c.Rejoin(t.Context(), s.Seat))
+			b.want("a new seat", c.sent(), "unseat seat speaker:"+string(s.Seat))
+			w.got()
+			b.plane.events <- media.Event{Kind: media.RoomEnded, Room: s.Room}
+			time.Sleep(2 * time.Second)
+			b.want("new seats, in which nobody has spoken", c.sent(), "unseat seat")
+		})
+	})
 	t.Run("the page tells how large it shows the pictures", func(t *testing.T) {
 		inBox(t, func(t *testing.T, b *box) {
 			c, w := setup(b)

@@ -58,13 +58,15 @@ type room struct {
 	wanted want                     // guarded by mu
 	heard  map[media.SeatID]heardOf // guarded by mu; bounded by the seats
 	ended  bool                     // guarded by mu: the media plane lost the room
+	spoke  *media.SeatID            // guarded by mu: who speaks, if that was told and not looked at; none: nobody
 
 	// Owned by the goroutine.
 	want    want
 	sides   map[Side]*side
 	leaving []media.SeatID // seats that could not be taken away yet
 	leaveAt time.Time
-	text    []Text // of the running talk, oldest first
+	text    []Text       // of the running talk, oldest first
+	speaker media.SeatID // none: nobody speaks
 }
 
 // heardOf is what the media plane told of a seat and the room has not looked at: the newest offer, the newest list of paused pictures,
@@ -135,6 +137,8 @@ func (r *room) hear(e media.Event) {
 	case media.Lost:
 		h.lost = true
 		r.heard[e.Seat] = h
+	case media.Speaker:
+		r.spoke = &e.Speaker
 	case media.RoomEnded:
 		r.ended = true
 	case media.Connected: // the browser sees that by itself
@@ -212,14 +216,15 @@ func (r *room) loop(ctx context.Context) {
 // settle brings the room in line with what is wanted and what was heard.
 func (r *room) settle(ctx context.Context) {
 	r.mu.Lock()
-	w, heard, ended := r.wanted, r.heard, r.ended
-	r.heard, r.ended = make(map[media.SeatID]heardOf), false
+	w, heard, ended, spoke := r.wanted, r.heard, r.ended, r.spoke
+	r.heard, r.ended, r.spoke = make(map[media.SeatID]heardOf), false, nil
 	r.mu.Unlock()
 	if w.over {
 		r.want = w
 		return
 	}
 	r.listen(ctx, heard, ended)
+	r.point(spoke, ended)
 	r.leaveAgain(ctx)
 	if w.talk != r.want.talk {
 		// Another talk, or none: the clerk of the last one goes, whoever is next.
@@ -252,6 +257,29 @@ func (r *room) listen(ctx context.Context, heard map[media.SeatID]heardOf, ended
 			s.seat.paused = h.paused
 			s.tell(Push{Paused: &Paused{Seat: s.seat.id, Pictures: *h.paused}})
 		}
+	}
+}
+
+// point tells both sides who speaks, when it is somebody else than before. A room that the media plane lost tells nobody any
+// more: its seats are gone, and everybody's page with them forgets who spoke.
+func (r *room) point(spoke *media.SeatID, ended bool) {
+	switch {
+	case ended:
+		r.speaker = ""
+	case spoke != nil && *spoke != r.speaker:
+		r.speaker = *spoke
+		for _, s := range r.sides {
+			if s.seat != nil {
+				s.tell(Push{Speaker: spoke})
+			}
+		}
+	}
+}
+
+// pointLine tells a line who speaks that has just been given a seat: with one, nobody speaks until it is told otherwise.
+func (r *room) pointLine(l *Line) {
+	if speaker := r.speaker; speaker != "" {
+		l.push(Push{Speaker: &speaker})
 	}
 }
 
@@ -289,6 +317,7 @@ func (r *room) receive(s *side) {
 		if s.seat.paused != nil {
 			l.push(Push{Paused: &Paused{Seat: s.seat.id, Pictures: *s.seat.paused}})
 		}
+		r.pointLine(l)
 	}
 	for _, t := range r.text {
 		l.push(Push{Text: &t})

@@ -36,6 +36,7 @@ func (r *room) take(ctx context.Context, s *side) {
 	}
 	s.seat.access, s.told = access, false
 	l.give(SeatGiven{Seat: id, Room: r.id, Access: access})
+	r.pointLine(l)
 }
 
 // stillWanted asks the house's newest wish.

@@ -216,6 +216,8 @@ func TestPages(t *testing.T) {
 			b.want("before", c.sent(), "subscribe:3")
 			b.plane.events <- media.Event{Kind: media.Paused, Seat: cs.Seat, Paused: []media.Picture{{Seat: "w", Source: media.Camera}}}
 			b.want("before", c.sent(), "paused:1")
+			b.plane.events <- media.Event{Kind: media.Speaker, Room: cs.Room, Speaker: "w"}
+			b.want("before", c.sent(), "speaker:w")
 			c.Close()
 			time.Sleep(25 * time.Second)
 			c = b.page(citizen("v1"), "c1")
@@ -227,7 +229,7 @@ func TestPages(t *testing.T) {
 			for _, x := range pushes[2:] {
 				rest += word(x) + " "
 			}
-			b.want("told again", rest, "subscribe:3 paused:1 text:clerk:1:Guten Tag devices:clerk ")
+			b.want("told again", rest, "subscribe:3 paused:1 speaker:w text:clerk:1:Guten Tag devices:clerk ")
 			b.must(c.Publish(t.Context(), cs.Seat, media.Offer{SDP: "o"}))
 			b.want("goes on", c.sent(), "answer")
 			for range 6 {

@@ -41,7 +41,7 @@
 // # Ownership and bounds
 //
 // Attend owns the life's goroutines and waits for them; Close waits for the copying of TURN. At most 2,048 calls are under
-// way, further ones are refused. Events wait in a list that holds each kind once for each seat, the newest of them. At most
+// way, further ones are refused. Events wait in a list that holds each kind once for each seat or room, the newest of them. At most
 // 2,304 TURN connections are copied; a further one is closed. A connection that the media process does not take within a
 // second is closed.
 package apart

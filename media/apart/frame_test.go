@@ -134,27 +134,34 @@ func TestWhatMediaSaysIsJudged(t *testing.T) {
 		err   error
 		told  int
 	}{
-		"alive":                   {framed(alive, 7, ""), nil, 0},
-		"alive of another ping":   {framed(alive, 6, ""), errUnasked, 0},
-		"alive with a body":       {framed(alive, 7, "{}"), errUnasked, 0},
-		"answer":                  {framed(answer, 1, `{"value":{}}`), nil, 0},
-		"answer for nobody":       {framed(answer, 2, `{"value":{}}`), nil, 0},
-		"answer to nothing":       {framed(answer, 3, `{}`), errUnasked, 0},
-		"answer with two ends":    {framed(answer, 1, `{"value":{},"fault":{"code":"late","text":""}}`), errMalformed, 0},
-		"answer with other error": {framed(answer, 1, `{"fault":{"code":"x","text":""}}`), errMalformed, 0},
-		"lost":                    {framed(event, 0, `{"kind":"lost","room":"r","seat":"a"}`), nil, 1},
-		"lost, another room":      {framed(event, 0, `{"kind":"lost","room":"q","seat":"a"}`), nil, 1},
-		"lost, nobody":            {framed(event, 0, `{"kind":"lost","room":"r","seat":"x"}`), nil, 0},
-		"offer":                   {framed(event, 0, `{"kind":"subscribe","seat":"b","subscribe":{"revision":1,"sdp":"v=0"}}`), nil, 1},
-		"no offer":                {framed(event, 0, `{"kind":"subscribe","seat":"b"}`), errMalformed, 0},
-		"offer with another":      {framed(event, 0, `{"kind":"lost","seat":"b","subscribe":{"revision":1}}`), errMalformed, 0},
-		"room ended":              {framed(event, 0, `{"kind":"room_ended","room":"r","seat":""}`), nil, 1},
-		"room ended, none":        {framed(event, 0, `{"kind":"room_ended","room":"x","seat":""}`), nil, 0},
-		"room ended, a seat":      {framed(event, 0, `{"kind":"room_ended","room":"r","seat":"a"}`), errMalformed, 0},
-		"event of another kind":   {framed(event, 0, `{"kind":"fire","room":"r","seat":"a"}`), errMalformed, 0},
-		"frame for media":         {framed(call, 0, `{}`), errMalformed, 0},
-		"frame of no kind":        {framed(99, 0, ``), errMalformed, 0},
-		"ready again":             {framed(ready, 0, ``), errMalformed, 0},
+		"alive":                    {framed(alive, 7, ""), nil, 0},
+		"alive of another ping":    {framed(alive, 6, ""), errUnasked, 0},
+		"alive with a body":        {framed(alive, 7, "{}"), errUnasked, 0},
+		"answer":                   {framed(answer, 1, `{"value":{}}`), nil, 0},
+		"answer for nobody":        {framed(answer, 2, `{"value":{}}`), nil, 0},
+		"answer to nothing":        {framed(answer, 3, `{}`), errUnasked, 0},
+		"answer with two ends":     {framed(answer, 1, `{"value":{},"fault":{"code":"late","text":""}}`), errMalformed, 0},
+		"answer with other error":  {framed(answer, 1, `{"fault":{"code":"x","text":""}}`), errMalformed, 0},
+		"lost":                     {framed(event, 0, `{"kind":"lost","room":"r","seat":"a"}`), nil, 1},
+		"lost, another room":       {framed(event, 0, `{"kind":"lost","room":"q","seat":"a"}`), nil, 1},
+		"lost, nobody":             {framed(event, 0, `{"kind":"lost","room":"r","seat":"x"}`), nil, 0},
+		"offer":                    {framed(event, 0, `{"kind":"subscribe","seat":"b","subscribe":{"revision":1,"sdp":"v=0"}}`), nil, 1},
+		"no offer":                 {framed(event, 0, `{"kind":"subscribe","seat":"b"}`), errMalformed, 0},
+		"offer with another":       {framed(event, 0, `{"kind":"lost","seat":"b","subscribe":{"revision":1}}`), errMalformed, 0},
+		"room ended":               {framed(event, 0, `{"kind":"room_ended","room":"r","seat":""}`), nil, 1},
+		"room ended, none":         {framed(event, 0, `{"kind":"room_ended","room":"x","seat":""}`), nil, 0},
+		"room ended, a seat":       {framed(event, 0, `{"kind":"room_ended","room":"r","seat":"a"}`), errMalformed, 0},
+		"speaker":                  {framed(event, 0, `{"kind":"speaker","room":"r","seat":"","speaker":"a"}`), nil, 1},
+		"speaker, nobody":          {framed(event, 0, `{"kind":"speaker","room":"r","seat":""}`), nil, 1},
+		"speaker of another room":  {framed(event, 0, `{"kind":"speaker","room":"r","seat":"","speaker":"c"}`), nil, 0},
+		"speaker in no room":       {framed(event, 0, `{"kind":"speaker","room":"x","seat":""}`), nil, 0},
+		"speaker who is not there": {framed(event, 0, `{"kind":"speaker","room":"r","seat":"","speaker":"x"}`), nil, 0},
+		"speaker for a seat":       {framed(event, 0, `{"kind":"speaker","room":"r","seat":"a","speaker":"a"}`), errMalformed, 0},
+		"speaker with another":     {framed(event, 0, `{"kind":"lost","seat":"a","speaker":"a"}`), errMalformed, 0},
+		"event of another kind":    {framed(event, 0, `{"kind":"fire","room":"r","seat":"a"}`), errMalformed, 0},
+		"frame for media":          {framed(call, 0, `{}`), errMalformed, 0},
+		"frame of no kind":         {framed(99, 0, ``), errMalformed, 0},
+		"ready again":              {framed(ready, 0, ``), errMalformed, 0},
 	} {
 		l := aLife()
 		f, err := readFrame(bytes.NewReader(c.frame), mostToOffice)
@@ -181,7 +188,7 @@ func TestNewestOfferAloneIsKept(t *testing.T) {
 	for _, body := range []string{
 		`{"kind":"subscribe","seat":"a","subscribe":{"revision":1}}`, `{"kind":"connected","seat":"a"}`,
 		`{"kind":"subscribe","seat":"b","subscribe":{"revision":1}}`, `{"kind":"subscribe","seat":"a","subscribe":{"revision":2}}`,
-		`{"kind":"connected","seat":"a"}`,
+		`{"kind":"connected","seat":"a"}`, `{"kind":"speaker","room":"r","seat":"","speaker":"a"}`, `{"kind":"speaker","room":"r","seat":"","speaker":"b"}`,
 	} {
 		if err := l.take(frame{kind: event, body: []byte(body)}); err != nil {
 			t.Fatal(err)
@@ -189,9 +196,9 @@ func TestNewestOfferAloneIsKept(t *testing.T) {
 	}
 	var got []string
 	for e, ok := l.plane.news.next(); ok; e, ok = l.plane.news.next() {
-		got = append(got, string(e.Kind)+" "+string(e.Seat))
+		got = append(got, string(e.Kind)+" "+string(e.Seat+e.Speaker))
 	}
-	if want := "subscribe b, subscribe a, connected a"; strings.Join(got, ", ") != want {
+	if want := "subscribe b, subscribe a, connected a, speaker b"; strings.Join(got, ", ") != want {
 		t.Errorf("told %s", strings.Join(got, ", "))
 	}
 }
@@ -201,6 +208,7 @@ func FuzzFromMedia(f *testing.F) {
 	f.Add(append(framed(answer, 1, `{"value":{"relay":[]}}`), framed(answer, 2, `{"fault":{"code":"refused","text":"x"}}`)...))
 	f.Add(framed(event, 0, `{"kind":"subscribe","room":"r","seat":"a","subscribe":{"revision":1,"sdp":"v=0","late":[],"tracks":[{"mid":"0","seat":"b","source":"camera"}]}}`))
 	f.Add(framed(event, 0, `{"kind":"room_ended","room":"r","seat":""}`))
+	f.Add(framed(event, 0, `{"kind":"speaker","room":"r","seat":"","speaker":"b"}`))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 7, 0, 0, 0, 0, 0, 0, 0, 0, '{'})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := aLife()
@@ -214,11 +222,14 @@ func FuzzFromMedia(f *testing.F) {
 				break
 			}
 		}
-		if len(l.plane.news.list) > 3*3+2 {
+		if len(l.plane.news.list) > 3*3+2*2 {
 			t.Errorf("%d events", len(l.plane.news.list))
 		}
 		for _, e := range l.plane.news.list {
-			if e.Kind != media.RoomEnded && e.Seat != "a" && e.Seat != "b" && e.Seat != "c" {
+			if e.Speaker != "" && e.Speaker != "a" && e.Speaker != "b" && e.Speaker != "c" {
+				t.Errorf("%q speaks", e.Speaker)
+			}
+			if e.Kind != media.RoomEnded && e.Kind != media.Speaker && e.Seat != "a" && e.Seat != "b" && e.Seat != "c" {
 				t.Errorf("an event of %q", e.Seat)
 			}
 		}

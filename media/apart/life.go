@@ -204,7 +204,8 @@ func (l *life) told(f frame) error {
 	if err := unpack(f.body, &e); err != nil {
 		return err
 	}
-	if f.number != 0 || (e.Kind == media.Subscribe) != (e.Subscribe != nil) || e.Kind != media.Paused && e.Paused != nil {
+	if f.number != 0 || (e.Kind == media.Subscribe) != (e.Subscribe != nil) || e.Kind != media.Paused && e.Paused != nil ||
+		e.Kind != media.Speaker && e.Speaker != "" {
 		return errMalformed
 	}
 	l.mu.Lock()
@@ -225,6 +226,13 @@ func (l *life) told(f frame) error {
 		if !there {
 			return nil
 		}
+	case media.Speaker:
+		if e.Seat != "" {
+			return errMalformed
+		}
+		if !l.seatedLocked(e.Room, e.Speaker) {
+			return nil // they left meanwhile
+		}
 	case media.Subscribe, media.Connected, media.Paused, media.Lost:
 		at := l.seats[e.Seat]
 		if at == nil {
@@ -236,6 +244,20 @@ func (l *life) told(f frame) error {
 	}
 	l.plane.news.tell(e)
 	return nil
+}
+
+// seatedLocked tells whether a seat is there in this room; with none named, whether any is.
+func (l *life) seatedLocked(room media.RoomID, seat media.SeatID) bool {
+	if seat != "" {
+		at := l.seats[seat]
+		return at != nil && at.room == room
+	}
+	for _, at := range l.seats {
+		if at.room == room {
+			return true
+		}
+	}
+	return false
 }
 
 // send writes a frame. The first one that cannot be written ends the life.

@@ -7,7 +7,7 @@ import (
 )
 
 // news hands events to their one reader, the hall. Nobody who tells one waits. The list holds each kind once for each seat, of
-// several offers the newest, so it is never longer than the seats times the kinds.
+// several offers the newest, so it is never longer than the seats and rooms times the kinds.
 type news struct {
 	out  chan media.Event
 	wake chan struct{}

@@ -1,7 +1,8 @@
 // Package speaker says who in a room speaks, from the audio levels that browsers put into every packet (RFC 6464), and
 // whose sound a large room forwards.
 //
-//	levels ──▶ Voice.Heard ──▶ Floor.Decide ──┬─▶ Speaker: one, shown large
+//	levels ──▶ Voice.Heard ──▶ Floor.Decide ──┬─▶ Speaker: one, who gets the better picture
+//	                                          ├─▶ Talking: the same, while there is speech
 //	                                          └─▶ Forwarded: all in a small room, the loudest few in a large one
 //
 // A [Floor] and its [Voice]s are plain values without locks, clocks, goroutines or I/O: one goroutine at a time uses
@@ -25,6 +26,11 @@
 //   - A pause changes nothing while nobody else speaks, however long.
 //
 // So between two changes lies a second at least.
+//
+// # Who is shown as talking
+//
+// The speaker, once there were 0.4 s of speech within a second, until 2 s of silence: a mark beside a picture that says who
+// speaks must not stay on who has been listening for a minute, nor flash with a cough. A pinned one always is.
 //
 // # Whose sound is forwarded
 //

@@ -70,6 +70,7 @@ type story struct {
 	floor   *speaker.Floor
 	mouths  []*mouth
 	speaker string
+	talking string
 	places  string
 	out     strings.Builder
 }
@@ -191,6 +192,18 @@ func (s *story) tell() (changed bool) {
 		changed = true
 	}
 	s.speaker = now
+	talking := ""
+	if v := s.floor.Talking(); v != nil {
+		talking = v.ID
+	}
+	if talking != s.talking {
+		if talking == "" {
+			fmt.Fprintf(&s.out, "> %5.1f s: nobody talks\n", s.now.Seconds())
+		} else {
+			fmt.Fprintf(&s.out, "> %5.1f s: %s talks\n", s.now.Seconds(), talking)
+		}
+		s.talking, changed = talking, true
+	}
 	var heard []string
 	for _, m := range s.mouths {
 		if m.voice.Forwarded() {

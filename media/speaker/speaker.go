@@ -24,6 +24,8 @@ const (
 	idle       = time.Second            // of silence, after which a place may go to another
 	placeHeld  = 2 * time.Second
 	recently   = 150 * time.Millisecond // who spoke so short a time ago is speaking
+	aloud      = 400 * time.Millisecond // of speech within the slots, to be shown as talking
+	hushed     = 2 * time.Second        // of silence, after which nobody is
 	never      = time.Duration(-1 << 62)
 	fewDefault = 4
 	allDefault = 8
@@ -44,6 +46,7 @@ type Floor struct {
 	speaker *Voice
 	pinned  *Voice
 	told    *Voice // the speaker at the last decision
+	talking *Voice // likewise, while there is speech
 }
 
 // Voice is one seat's microphone, or a signer's camera.
@@ -96,6 +99,9 @@ func (f *Floor) Leave(v *Voice) {
 	}
 	if f.pinned == v {
 		f.pinned = nil
+	}
+	if f.talking == v {
+		f.talking = nil
 	}
 	v.forwarded = false
 }
@@ -165,14 +171,29 @@ func (f *Floor) Speaker() *Voice {
 	return f.speaker
 }
 
-// Decide brings the speaker and the forwarded voices up to date, and says whether either changed.
+// Talking is the speaker as long as there is speech: what people are shown. It is nil in a pause of more than two seconds,
+// which leaves the speaker in his place, and while he does no more than cough.
+func (f *Floor) Talking() *Voice { return f.talking }
+
+// Large tells that there are more voices than are all forwarded.
+func (f *Floor) Large() bool { return len(f.voices) > f.limits.All }
+
+// Decide brings the speaker, the one who talks and the forwarded voices up to date, and says whether any changed.
 func (f *Floor) Decide(at time.Time) (changed bool) {
 	now := f.pass(at)
 	f.takeTurns(now)
 	moved := f.share(now)
-	before := f.told
+	before, talked := f.told, f.talking
 	f.told = f.Speaker()
-	return f.told != before || moved
+	switch v := f.told; {
+	case v == nil || v != f.pinned && now-v.spoke > hushed:
+		f.talking = nil
+	case v == f.pinned || v.spoken(now) >= aloud:
+		f.talking = v
+	case v != talked:
+		f.talking = nil
+	}
+	return f.told != before || f.talking != talked || moved
 }
 
 // takeTurns finds the speaker by the sound.

@@ -40,6 +40,7 @@
 //	{"t":"subscribe",  "seat":"…", "revision":1, "sdp":"v=0…", "late":["candidate:…"],
 //	                   "tracks":[{"mid":"0","seat":"…","source":"camera"}]}
 //	{"t":"paused",     "seat":"…", "pictures":[{"seat":"…","source":"camera"}]}
+//	{"t":"speaker",    "seat":"…"}
 //	{"t":"text",       "side":"citizen"|"clerk", "name":"Frau Weber", "line":1, "text":"Guten T", "done":false}
 //	{"t":"devices",    "side":"citizen"|"clerk", "microphone":true, "camera":false, "screen":false}
 //	{"t":"replaced"}
@@ -56,6 +57,9 @@
 // devicePixelRatio), so that no more is sent than is seen: all pictures each time, at most 64; one that is not named is not
 // shown, and a hidden page shows none. A page sends it on change, at most about twice a second; until the first one
 // everything counts as shown in full. "paused" names the received pictures that rest so that the sound stays, all each time.
+//
+// "speaker" tells whose seat speaks now, one's own among them; an empty one: nobody. It is told on change, at most twice a
+// second, and never of a pause for breath; until the first one, and after "seat", nobody speaks.
 //
 // # Close codes
 //
@@ -99,6 +103,7 @@ const (
 	Published = "published" // Seat, SDP, Late
 	Subscribe = "subscribe" // Seat, Revision, SDP, Late, Tracks
 	Paused    = "paused"    // Seat, Pictures
+	Speaker   = "speaker"   // Seat: of who speaks, none for nobody
 	Replaced  = "replaced"
 	Ended     = "ended"   // Reason
 	Problem   = "problem" // Code, Title

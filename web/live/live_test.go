@@ -53,6 +53,8 @@ func TestServerMessages(t *testing.T) {
 		{ServerMessage{T: Replaced}, `{"t":"replaced"}`},
 		{ServerMessage{T: Visit, View: json.RawMessage(`{"id":"x"}`)}, `{"t":"visit","view":{"id":"x"}}`},
 		{ServerMessage{T: Unseat, Seat: "s"}, `{"t":"unseat","seat":"s"}`},
+		{ServerMessage{T: Speaker, Seat: "s"}, `{"t":"speaker","seat":"s"}`},
+		{ServerMessage{T: Speaker}, `{"t":"speaker","seat":""}`},
 		{ServerMessage{T: Paused, Seat: "s"}, `{"t":"paused","seat":"s","pictures":[]}`},
 		{ServerMessage{T: Paused, Seat: "s", Pictures: []Picture{{"o", "camera"}}}, `{"t":"paused","seat":"s","pictures":[{"seat":"o","source":"camera"}]}`},
 		{ServerMessage{T: Ended, Reason: "slow"}, `{"t":"ended","reason":"slow"}`},
@@ -178,6 +180,8 @@ func FuzzDecodeClient(f *testing.F) {
 func FuzzDecodeServer(f *testing.F) {
 	f.Add([]byte(`{"t":"seat","seat":"s","room":"r","ice_servers":[{"urls":null,"expires":"2026-01-01T00:00:00Z"}]}`))
 	f.Add([]byte(`{"t":"visit","view":null}`))
+	f.Add([]byte(`{"t":"speaker","seat":"s"}`))
+	f.Add([]byte(`{"t":"speaker","seat":null}`))
 	f.Add([]byte(`{"t":"subscribe","tracks":[{}],"revision":1e2}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := DecodeServer(b)

@@ -140,7 +140,7 @@ func serverFields(t string) (fields []string, ok bool) {
 		return []string{"view"}, true
 	case SeatGiven:
 		return []string{"seat", "room", "ice_servers", "layers"}, true
-	case Unseat:
+	case Unseat, Speaker:
 		return []string{"seat"}, true
 	case Published:
 		return []string{"seat", "sdp", "late"}, true

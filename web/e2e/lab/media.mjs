@@ -82,6 +82,30 @@ export async function sound(page, ms = 1500) {
   return {packets: b.audio - a.audio, energy: b.level - a.level};
 }
 
+/** Makes a person speak, or be silent. Between the tones are gaps, as between words: a steady tone is noise. Chromium's fake
+ *  microphone chirps too seldom for that, so its sender gets another track; Firefox's hums, and without a sound card it runs no
+ *  graph of ours, so it is switched on and off. The page knows nothing of either. */
+export const speak = (page, on) => page.evaluate(async (on) => {
+  if (!window.labVoice) {
+    const sender = window.schalter.publish.getSenders().find((s) => s.track?.kind === 'audio');
+    let put = (on) => { sender.track.enabled = on; };
+    if (!navigator.userAgent.includes('Firefox')) {
+      const context = new AudioContext();
+      const gain = context.createGain(); const tone = context.createOscillator(); const out = context.createMediaStreamDestination();
+      gain.gain.value = 0;
+      tone.frequency.value = 300;
+      tone.connect(gain).connect(out);
+      tone.start();
+      await sender.replaceTrack(out.stream.getAudioTracks()[0]);
+      put = (on) => gain.gain.setTargetAtTime(on ? 0.3 : 0, context.currentTime, 0.005);
+    }
+    const voice = window.labVoice = {on: false};
+    let n = 0;
+    setInterval(() => put(voice.on && ++n % 6 > 0), 80);
+  }
+  window.labVoice.on = on;
+}, on);
+
 /** The peer connections that live now, by identity. */
 export const connections = (page) => page.evaluate(() => {
   window.labIds ??= new WeakMap(); window.labNext ??= 0;

@@ -2,7 +2,7 @@
 // call that nobody answers.
 import {Citizen, Clerk} from '../people.mjs';
 import {tidy} from '../lab/box.mjs';
-import {firstPicture} from '../lab/media.mjs';
+import {firstPicture, received, speak} from '../lab/media.mjs';
 import {press, says, text, until} from '../lab/find.mjs';
 
 export default async function tools({report, open, peopleNS}) {
@@ -47,6 +47,46 @@ export default async function tools({report, open, peopleNS}) {
       await until(cp, 'showing the screen', () => [...document.querySelectorAll('video')].filter((v) => v.videoWidth > 0 && !v.paused).length >= 3);
       report.check(true, "the clerk's screen is shown beside the faces");
       await press(wp, /Nicht mehr teilen/);
+      await weber.finish();
+      await says(cp, /Auf Wiedersehen/);
+    } finally {
+      for (const p of [cp, wp]) await p.browserContext().close().catch(() => {});
+    }
+  });
+
+  await report.story('who speaks is shown, and a pause is not sent', async () => {
+    tidy(peopleNS, ['weber']);
+    const firefox = await open('firefox');
+    const cp = await firefox.person('citizen'); const wp = await chromium.person('weber');
+    try {
+      const citizen = new Citizen(cp); const weber = new Clerk(wp, 'weber');
+      await weber.signIn();
+      await weber.devices();
+      await citizen.arrive({name: 'Renate Krüger', matter: 'Meldebescheinigung'});
+      await citizen.devices();
+      await weber.next();
+      await citizen.accept();
+      await firstPicture(cp); await firstPicture(wp);
+      await speak(cp, false); await speak(wp, false);
+      const marks = (page, other, self) => until(page, `the mark: other ${other}, self ${self}`,
+        `!!document.querySelector('.stage > .name .mark.on') === ${other} && !!document.querySelector('.small .ring.on') === ${self}`);
+      await marks(cp, false, false); await marks(wp, false, false);
+      for (const [name, one, two] of [['Firefox', cp, wp], ['Chromium', wp, cp]]) {
+        const t = Date.now();
+        await speak(one, true);
+        await Promise.all([marks(two, true, false), marks(one, false, true)]);
+        report.figure(`${name} speaks → shown on both sides (ms)`, Date.now() - t);
+        report.check(true, `${name} speaks: both sides show it`);
+        await speak(one, false);
+        await Promise.all([marks(two, false, false), marks(one, false, false)]);
+        report.check(true, `${name} is silent: the mark goes`);
+        const before = await received(two);
+        await new Promise((r) => setTimeout(r, 3_000));
+        const after = await received(two);
+        const rate = (after.audio - before.audio) / 3;
+        report.figure(`packets of sound a second while ${name} is silent`, Math.round(rate));
+        report.check(rate < 20 && after.lost === before.lost, `${name} is silent: few packets, and none counts as lost`, {rate, lost: after.lost - before.lost});
+      }
       await weber.finish();
       await says(cp, /Auf Wiedersehen/);
     } finally {

@@ -95,6 +95,16 @@ export const states = {
     await push(page, resting);
     await page.waitForSelector('[role=status] .warn', { timeout: 5000 });
   }),
+  'visit-speaks': inTalk({}, async (page) => {
+    await push(page, { t: 'devices', side: 'clerk', microphone: true, camera: true, screen: false });
+    await push(page, { t: 'speaker', seat: 'other' });
+    await page.waitForSelector('.stage .mark.on', { timeout: 5000 });
+  }),
+  'visit-heard': inTalk({}, async (page) => {
+    await push(page, { t: 'devices', side: 'clerk', microphone: true, camera: true, screen: true });
+    await push(page, { t: 'speaker', seat: 'aa' });
+    await page.waitForSelector('.small .ring.on', { timeout: 5000 });
+  }),
   'visit-text': inTalk({}, async (page) => {
     await push(page, { t: 'text', side: 'clerk', name: 'Frau Özdemir', line: 1, text: 'Guten Tag, Frau Krüger. Hören Sie mich?', done: true });
     await page.fill('textarea', 'Ja, ich höre Sie gut.');
@@ -117,6 +127,11 @@ export const states = {
     await push(page, { t: 'devices', side: 'citizen', microphone: true, camera: true, screen: false });
     await push(page, resting);
     await page.waitForSelector('[role=status] .warn', { timeout: 5000 });
+  }),
+  'desk-speaks': atDesk({}, async (page) => {
+    await push(page, { t: 'devices', side: 'citizen', microphone: true, camera: false, screen: false });
+    await push(page, { t: 'speaker', seat: 'other' });
+    await page.waitForSelector('.stage .mark.on', { timeout: 5000 });
   }),
   'desk-text': atDesk({}, async (page) => {
     await page.click('#tab-text');

@@ -86,6 +86,11 @@ describe('messages of the live connection', () => {
     expect(read('{"t":"paused","seat":"a"}')).toEqual({ t: 'paused', seat: 'a', pictures: [] });
     expect(read('{"t":"paused"}')).toBeNull();
   });
+  test('who speaks is a seat, or nobody', () => {
+    expect(read('{"t":"speaker","seat":"a"}')).toEqual({ t: 'speaker', seat: 'a' });
+    expect(read('{"t":"speaker","seat":""}')).toEqual({ t: 'speaker', seat: '' });
+    expect(read('{"t":"speaker","seat":7}')).toEqual({ t: 'speaker', seat: '' });
+  });
   test('a page id is 32 hex digits and new each time', () => {
     expect(pageID()).toMatch(/^[0-9a-f]{32}$/);
     expect(pageID()).not.toBe(pageID());

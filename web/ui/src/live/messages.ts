@@ -89,6 +89,8 @@ export type FromBox =
   | PublishedMessage
   | SubscribeMessage
   | { t: 'paused'; seat: string; pictures: PictureName[] }
+  /** Whose seat speaks, one's own among them; '' for nobody. */
+  | { t: 'speaker'; seat: string }
   | ({ t: 'devices'; side: Side } & DeviceState)
   | TextMessage
   | { t: 'replaced' }
@@ -140,6 +142,8 @@ export function read(raw: unknown): FromBox | null {
         : null;
     case 'paused':
       return seat ? { t: 'paused', seat, pictures: list<PictureName>(o.pictures) } : null;
+    case 'speaker':
+      return { t: 'speaker', seat };
     case 'devices':
       return {
         t: 'devices',

@@ -7,6 +7,7 @@ import { Judge, type Word } from './quality';
 import { Rest } from './rest.svelte';
 import { SeatMedia, type RemoteTrack } from './seat';
 import { nameOf, Shown } from './shown';
+import { Speaking } from './speaking.svelte';
 import { Gauge } from './stats';
 
 const measureEvery = 2_000;
@@ -42,6 +43,7 @@ export class Media {
   /** Said to the person: some picture rests, one's own or a received one. */
   readonly rest = new Rest();
   readonly shown: Shown;
+  #speaking = new Speaking();
   #seat: SeatMedia | null = null;
   #talking = false;
   #judge = new Judge();
@@ -77,6 +79,7 @@ export class Media {
         if (this.#seat?.id === m.seat) this.#seat.again(m.ice_servers);
         else this.#sit(m.seat, m.ice_servers, m.layers);
         this.shown.again();
+        this.#speaking.seat = ''; // who does is told next
         this.#told = '';
         this.#feed();
         break;
@@ -93,6 +96,9 @@ export class Media {
         if (this.#seat?.id !== m.seat) break;
         this.#resting = m.pictures;
         this.#tellRest();
+        break;
+      case 'speaker':
+        this.#speaking.seat = m.seat;
         break;
       case 'devices':
         if (m.side !== this.side) {
@@ -151,6 +157,14 @@ export class Media {
     return !!of && this.#resting.some((p) => nameOf(p) === nameOf(of));
   }
 
+  get otherSpeaks(): boolean {
+    return this.#speaking.other(this.remote, this.otherSends);
+  }
+
+  get selfSpeaks(): boolean {
+    return this.#speaking.self(this.#seat?.id, this.devices.sendsMicrophone);
+  }
+
   close(): void {
     this.#stand();
     this.stopScreen();
@@ -188,6 +202,7 @@ export class Media {
     this.#gauge = new Gauge();
     this.remote = [];
     this.#resting = [];
+    this.#speaking.seat = '';
     this.shown.close();
     this.seated = this.up = false;
     this.#showWord();
