@@ -42,6 +42,8 @@ func FuzzReceiver(f *testing.F) {
 	f.Add(byte(2), rtpPacket(1, 2, 100, 0, 0, []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xE7, 0x00}), uint16(3))
 	f.Add(byte(3), rtpPacket(1, 2, 100, 0, 0, []byte("\x78\x00\x02\x67\x42\x00\x02\x68\xce")), uint16(30000))
 	f.Add(byte(4), rtpPacket(1, 2, 100, 0, 0, []byte("\xac\x81\x02")), uint16(65535))
+	f.Add(byte(1), rtpPacket(1, 2, 100, 0, 0, []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xA7, 0x00}), uint16(1))
+	f.Add(byte(3), rtpPacket(1, 2, 100, 0, 0, []byte("\xac\x81\x02\x50")), uint16(1))
 	f.Fuzz(func(t *testing.T, kind byte, b []byte, jump uint16) {
 		if len(b) < 12 || len(b) > 1500 {
 			return
@@ -57,6 +59,7 @@ func FuzzReceiver(f *testing.F) {
 			binary.BigEndian.PutUint16(b[2:], seq+i*jump)
 			keyframeStarts(c, b[12:])
 			r.take(b)
+			s.direct(0, uint8(jump>>i&3), false)
 			s.repeat(nil, w, 1000+i, time.Unix(int64(i), 0))
 		}
 		seen := map[uint16]string{}
