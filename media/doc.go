@@ -77,9 +77,17 @@
 //   - A camera may come in up to three layers (simulcast, RFC 8853). Their streams are not named in the description; each
 //     says in its first packets whose it is, and is believed when the packet is genuine. A sender changes the layer at a
 //     key frame, when another is wanted or the present one has fallen silent, and numbers, time and pictures run on.
+//   - A camera's pictures may come in temporal layers, of which the upper ones can be left out: VP8 and VP9 name them in the
+//     clear. They go first when there is less room, at the next picture and without a key frame, and come back at a picture
+//     that nothing older of them is needed for (VP8's Y, VP9's U). What is left out leaves no hole, neither in sequence
+//     numbers nor in VP8's picture ids; VP9's say what builds on what, so they stay. The decision stands beside the numbers
+//     it was made for (rewrite.Note): all of a picture shares it whenever it comes, and a repetition is octet for octet what
+//     left. Spatial layers of VP9 that come in one stream leave whole: choosing would change the end of a picture (the marker)
+//     in packets that have to be repeated as they were. H.264 has no place to name layers, AV1's is an extension that is not
+//     negotiated: both leave whole.
 //   - Where the box's uplink is known (Config.Uplink), it is shared out: each receiving connection is measured by what its
 //     browser acknowledges (package bandwidth), probed with repetitions or padding on the stream of repetitions, and one
-//     goroutine decides ten times a second who gets which layer (package allocation). A picture that does not fit for a
+//     goroutine decides ten times a second who gets which layer, and of it how many temporal ones (package allocation). A picture that does not fit for a
 //     second pauses, so that the sound stays. Without a known uplink everybody gets the best layer.
 //   - A microphone tells the level of each packet (RFC 6464). Whoever reads it drops the level into the voice's box, ten
 //     nanoseconds and no lock; ten times a second the room's goroutine takes out what has come and decides (package speaker):

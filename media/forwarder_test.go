@@ -48,8 +48,8 @@ func TestForwarder(t *testing.T) {
 	step("after a hole", vp8Packet(108, 16000, false, 12), verdict{action: pass, seq: 4, timestamp: 9500})
 	step("padding in the hole", padding(106, 13000), verdict{action: empty, seq: 2, timestamp: 6500})
 	step("late", vp8Packet(107, 13000, false, 11), verdict{action: pass, seq: 3, timestamp: 6500})
-	if n, shift, ok := f.repeat(4); !ok || n != 108 || shift != (rewrite.Shift{}) {
-		t.Errorf("repeat: %d %v %v", n, shift, ok)
+	if n, note, ok := f.repeat(4); !ok || n != 108 || note != (rewrite.Note{}) {
+		t.Errorf("repeat: %d %v %v", n, note, ok)
 	}
 
 	f.change(vp8) // another source, or the same after a pause
@@ -298,6 +298,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 		tr, r := testTrack(c, "a")
 		out := &nowhere{}
 		s := subscribe(t, tr, out)
+		s.direct(0, 1, false)
 		subscribe(t, tr, out)
 		payload := map[codec][]byte{
 			opus: {1}, vp8: {0x90, 0x80, 0x80, 1, 0, 1}, h264: {0x65, 1, 2}, vp9: {0x88, 1, 1}, av1: {0x08, 1, 1},

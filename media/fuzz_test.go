@@ -45,6 +45,8 @@ func FuzzReceiver(f *testing.F) {
 	f.Add(byte(0b110<<3|2), rtpPacket(1, 2, 100, 40, 0, []byte{1}), uint16(1))
 	f.Add(byte(0b10110<<3|4), rtpPacket(1, 2, 100, 40, 0, []byte{1}), uint16(40))
 	// kind names the codec by its rest, and by its upper bits when a voice is held back.
+	f.Add(byte(1), rtpPacket(1, 2, 100, 0, 0, []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xA7, 0x00}), uint16(1))
+	f.Add(byte(3), rtpPacket(1, 2, 100, 0, 0, []byte("\xac\x81\x02\x50")), uint16(1))
 	f.Fuzz(func(t *testing.T, kind byte, b []byte, jump uint16) {
 		if len(b) < 12 || len(b) > 1500 {
 			return
@@ -66,6 +68,7 @@ func FuzzReceiver(f *testing.F) {
 				tr.voice.held.Store(kind>>(3+i)&1 != 0)
 			}
 			r.take(b)
+			s.direct(0, uint8(jump>>i&3), false)
 			s.repeat(nil, w, 1000+i, time.Unix(int64(i), 0))
 		}
 		seen := map[uint16]string{}

@@ -12,7 +12,8 @@ func keyframeStarts(c codec, p []byte) bool {
 	case h264:
 		return keyframeH264(p)
 	case vp9:
-		return keyframeVP9(p)
+		d, ok := rewrite.ParseVP9(p)
+		return ok && d.Key()
 	case av1:
 		// The N bit: first packet of a coded video sequence (AV1 RTP specification, section 4.4). Z, a fragment
 		// continued, must not be set together with it.
@@ -69,30 +70,4 @@ func keyframeH264(p []byte) bool {
 		return p[1]&0x80 != 0 && (p[1]&0x1F == nalSlice || p[1]&0x1F == nalSPS)
 	}
 	return false
-}
-
-// keyframeVP9 reads the payload descriptor (RFC 9628, section 4.2): not predicted from another picture, beginning of a
-// frame, and of the lowest spatial layer where layers are named.
-func keyframeVP9(p []byte) bool {
-	if len(p) < 2 {
-		return false
-	}
-	picture, inter, layers, begins := p[0]&0x80 != 0, p[0]&0x40 != 0, p[0]&0x20 != 0, p[0]&0x08 != 0
-	if inter || !begins {
-		return false
-	}
-	at := 1
-	if picture {
-		if p[at]&0x80 != 0 {
-			at++
-		}
-		at++
-	}
-	if layers {
-		if at >= len(p) {
-			return false
-		}
-		return p[at]>>1&0x07 == 0
-	}
-	return at < len(p)
 }

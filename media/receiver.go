@@ -8,7 +8,6 @@ import (
 
 	"schalter/media/packetcache"
 	"schalter/media/port"
-	"schalter/media/rewrite"
 )
 
 // Packets kept for repetition: 1.7 s of 2.6 Mbit/s video, 2.5 s of sound.
@@ -83,6 +82,9 @@ func (r *receiver) wantKey() {
 	}
 }
 
+// temporals is how many temporal layers are told apart: VP8 has four at most.
+const temporals = 4
+
 // together is how many packets are handed out at once at most: a key frame's, as a rule.
 const together = 32
 
@@ -101,10 +103,10 @@ type receiver struct {
 	greet     atomic.Bool   // a sender began and needs a report to line up sound and picture by
 	jitter    atomic.Uint32 // in ticks of the codec's clock
 	told      atomic.Pointer[publisherReport]
-	octets    atomic.Uint64
-	heardAt   atomic.Int64  // when the newest packet came, Unix time in ns
-	height    atomic.Uint32 // of the picture, pixels; 0: not known
-	rate      meter         // the sharing's
+	octets    [temporals]atomic.Uint64 // by temporal layer
+	heardAt   atomic.Int64             // when the newest packet came, Unix time in ns
+	height    atomic.Uint32            // of the picture, pixels; 0: not known
+	rate      meter                    // the sharing's
 
 	// Owned by whoever reads the connection.
 	epoch   uint32
@@ -170,7 +172,6 @@ func (r *receiver) accept(v rtpView) bool {
 		r.highest = p.seq
 	}
 	p.epoch, r.last = r.epoch, p.at
-	r.octets.Add(uint64(len(v.payload)))
 	r.heardAt.Store(p.at.UnixNano())
 	switch {
 	case r.waiting == 0:
@@ -197,14 +198,13 @@ func (r *receiver) accept(v rtpView) bool {
 // inspect reads what every sender will want to know, once.
 func (r *receiver) inspect(p *packet) {
 	p.payload = r.cache.Payload(p.seq)
-	if p.key = keyframeStarts(r.track.codec, p.payload); p.key && p.seq > r.keySeq {
+	p.read(r.track.codec)
+	r.octets[min(p.time.Layer, temporals-1)].Add(uint64(len(p.payload)))
+	if p.key && p.seq > r.keySeq {
 		r.keySeq, r.keyAt = p.seq, p.at
 		if h := pictureHeight(r.track.codec, p.payload); h > 0 {
 			r.height.Store(h)
 		}
-	}
-	if r.track.codec == vp8 {
-		p.vp8, p.described = rewrite.ParseVP8(p.payload)
 	}
 	r.jitter.Store(r.transit.next(p.at, p.timestamp, r.track.codec.spec().rate))
 }
@@ -276,10 +276,7 @@ func (r *receiver) replay(b *port.Batch, s *sender) bool {
 		p := &some[n]
 		*p = packet{epoch: r.epoch, seq: seq, timestamp: meta.Timestamp, marker: meta.Marker, level: meta.Level, payload: payload, at: now}
 		if len(payload) > 0 {
-			p.key = keyframeStarts(r.track.codec, payload)
-			if r.track.codec == vp8 {
-				p.vp8, p.described = rewrite.ParseVP8(payload)
-			}
+			p.read(r.track.codec)
 		}
 		if n++; n == len(some) {
 			s.forward(b, r, some[:n])

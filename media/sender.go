@@ -29,11 +29,11 @@ type sender struct {
 	shown  atomic.Int32 // height at which it is shown, pixels; -1: nobody has said
 
 	mu      sync.Mutex
-	fwd     forwarder     // guarded by mu
 	track   *track        // guarded by mu; whose packets are wanted, nil: nobody's
 	from    *receiver     // guarded by mu; whose packets they are now
 	epoch   uint32        // guarded by mu; of from
 	aim     int           // guarded by mu; the layer that is wanted
+	most    uint8         // guarded by mu; the highest temporal layer of it that is wanted
 	paused  bool          // guarded by mu; there is no room for the picture
 	agreed  agreement     // guarded by mu
 	out     exit          // guarded by mu; nil until the connection is up
@@ -45,6 +45,7 @@ type sender struct {
 	reports senderReports // guarded by mu
 	next    outgoing      // guarded by mu; the packet that leaves now
 	count   senderCount
+	fwd     forwarder // guarded by mu; last, being the largest: so what each packet touches before stands together
 }
 
 // agreement is what both sides have agreed on for one m-line: payload types and the ids of header extensions, 0 where
@@ -80,7 +81,8 @@ func (s *sender) show(t *track) {
 	s.track, s.from, s.agreed = t, nil, agreement{}
 	if t != nil {
 		s.fwd.change(t.codec)
-		s.aim, s.paused = t.top(), false
+		s.aim, s.most, s.paused = t.top(), rewrite.AllTemporal, false
+		s.steerLocked()
 	}
 }
 
@@ -129,14 +131,29 @@ func (s *sender) aimed() int {
 	return s.aim
 }
 
-// direct says which layer is wanted, or that the picture pauses. It begins again with a key frame.
-func (s *sender) direct(layer int, pause bool) {
+// direct says which layer is wanted, and of it how many temporal ones, or that the picture pauses. It begins again with a
+// key frame.
+func (s *sender) direct(layer int, most uint8, pause bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.paused && !pause && s.track != nil {
 		s.fwd.change(s.track.codec)
 	}
-	s.aim, s.paused = layer, pause
+	s.aim, s.most, s.paused = layer, most, pause
+	s.steerLocked()
+}
+
+// steerLocked tells the forwarder how many temporal layers should leave. While another layer than the one that is wanted is
+// sent: all, if it is a smaller picture, else the base alone, which needs no key frame to be waited for.
+func (s *sender) steerLocked() {
+	switch {
+	case s.from == nil || s.from.layer < s.aim:
+		s.fwd.wanted = rewrite.AllTemporal
+	case s.from.layer > s.aim:
+		s.fwd.wanted = 0
+	default:
+		s.fwd.wanted = s.most
+	}
 }
 
 // pad sends about so many octets that nobody has asked for, to find out what the way takes: repetitions of the newest
@@ -216,6 +233,7 @@ func (s *sender) forwardLocked(b *port.Batch, r *receiver, p *packet) {
 	if s.from != r || s.epoch != p.epoch {
 		s.from, s.epoch = r, p.epoch
 		s.fwd.change(r.track.codec)
+		s.steerLocked()
 	}
 	began := !s.fwd.flowing
 	v := s.fwd.decide(p)
@@ -281,7 +299,7 @@ func (s *sender) repeat(b *port.Batch, w *repeater, seq uint16, now time.Time) {
 
 // loadLocked makes the packet that left under a number the next one to leave.
 func (s *sender) loadLocked(w *repeater, seq uint16) bool {
-	n, moved, ok := s.fwd.repeat(seq)
+	n, note, ok := s.fwd.repeat(seq)
 	if !ok {
 		return false
 	}
@@ -289,15 +307,20 @@ func (s *sender) loadLocked(w *repeater, seq uint16) bool {
 	if !ok {
 		return false
 	}
+	p := packet{payload: w.buf[:size]}
+	if size > 0 {
+		p.read(s.fwd.codec)
+	}
+	if p.time.Layer > note.Most {
+		p = packet{} // it was left out, and if anything left in its place it was empty
+	}
 	offset, _ := s.fwd.ts.Offset()
 	s.next = outgoing{
-		payloadType: s.agreed.payload, marker: meta.Marker && size > 0, seq: seq, timestamp: meta.Timestamp + offset, stream: s.stream,
-		level: meta.Level, levels: s.agreed.levels, transport: s.agreed.transport, payload: w.buf[:size],
+		payloadType: s.agreed.payload, marker: meta.Marker && len(p.payload) > 0, seq: seq, timestamp: meta.Timestamp + offset, stream: s.stream,
+		level: meta.Level, levels: s.agreed.levels, transport: s.agreed.transport, payload: p.payload,
 	}
-	if s.fwd.codec == vp8 && moved != (rewrite.Shift{}) {
-		if d, ok := rewrite.ParseVP8(s.next.payload); ok {
-			s.next.picture, s.next.shift = d, moved
-		}
+	if p.described {
+		s.next.picture, s.next.shift = p.vp8, s.fwd.vp8.Shift(note.Gone)
 	}
 	return true
 }

@@ -8,6 +8,7 @@ import (
 	"schalter/media/allocation"
 	"schalter/media/bandwidth"
 	"schalter/media/port"
+	"schalter/media/rewrite"
 )
 
 // Times of the sharing of bandwidth.
@@ -219,9 +220,16 @@ func (f *flow) ask(now time.Time) {
 		}
 		if s.Source != allocation.Microphone {
 			for _, r := range l.track.receivers() {
-				s.Layers = append(s.Layers, allocation.Layer{
-					Spatial: uint8(r.layer), Bitrate: r.rate.rate(now, r.octets.Load(), r.heardAt.Load()), Height: int(r.height.Load()),
-				})
+				var octets [temporals]uint64
+				for n := range octets {
+					octets[n] = r.octets[n].Load()
+				}
+				rates, count := r.rate.rates(now, octets, r.heardAt.Load())
+				for n, rate := range rates[:count] {
+					s.Layers = append(s.Layers, allocation.Layer{
+						Spatial: uint8(r.layer), Temporal: uint8(n), Bitrate: rate, Height: int(r.height.Load()),
+					})
+				}
 			}
 		}
 		f.asked.Subscriptions = append(f.asked.Subscriptions, s)
@@ -251,18 +259,30 @@ func (f *flow) apply(now time.Time) {
 		if pause {
 			paused = append(paused, l.track)
 		}
-		layer := 0 // what does not fit for the moment
+		layer, most := 0, uint8(0) // what does not fit for the moment
 		if d.On {
-			layer = int(d.Spatial)
+			layer, most = int(d.Spatial), l.most()
 		} else if d.Reason == allocation.NotThere {
-			layer = l.track.top()
+			layer, most = l.track.top(), rewrite.AllTemporal
 		}
-		l.sender.direct(layer, pause)
+		l.sender.direct(layer, most, pause)
 	}
 	if (changed || len(paused) != f.resting) && f.told != nil {
 		f.resting = len(paused)
 		f.told(paused)
 	}
+}
+
+// most is the highest temporal layer that was decided for. Where that is the highest there is, one that begins now leaves at
+// once, and is counted with the next decision.
+func (l *portion) most() uint8 {
+	d := l.sub.Decision
+	for _, layer := range l.sub.Layers {
+		if layer.Spatial == d.Spatial && layer.Temporal > d.Temporal {
+			return d.Temporal
+		}
+	}
+	return rewrite.AllTemporal
 }
 
 // probe sends what the probes that run are due. It tells whether any goes on.
@@ -298,31 +318,46 @@ func (s *sharing) probe(now time.Time) bool {
 	return any
 }
 
-// meter tells a layer's rate from its count of octets. The sharing's goroutine owns it.
+// meter tells a stream's rates from its counts of octets, over two seconds: all layers of a camera send their key frames at
+// once, when somebody changes to one of them, and taken over less these would look like a rate that fits nowhere, and bring
+// about the next change. The sharing's goroutine owns it.
 type meter struct {
-	at   [6]time.Time // a ring of the last looks, 100 ms apart: half a second in all
-	n    [6]uint64
+	at   [looks]time.Time // a ring of the last looks
+	n    [looks][temporals]uint64
 	next int
 }
 
-// rate notes the count at a time and gives the rate in bit/s; 0 when the layer has fallen silent. heard is when its last
-// packet came, in nanoseconds of Unix time.
-func (m *meter) rate(now time.Time, octets uint64, heard int64) int64 {
-	last := (m.next + len(m.at) - 1) % len(m.at)
+const looks = int(2*time.Second/shareEvery) + 1
+
+// rates notes the counts at a time and gives for each temporal layer that comes the rate in bit/s of it with all below: at
+// least one, that is 0 when the stream has fallen silent. heard is when its last packet came, in nanoseconds of Unix time.
+func (m *meter) rates(now time.Time, octets [temporals]uint64, heard int64) (rates [temporals]int64, count int) {
+	if now.UnixNano()-heard > int64(alive) {
+		*m = meter{} // what comes after a silence is not spread over it
+		return rates, 1
+	}
+	last := (m.next + looks - 1) % looks
 	if now.Sub(m.at[last]) >= shareEvery/2 {
 		m.at[m.next], m.n[m.next] = now, octets
-		last, m.next = m.next, (m.next+1)%len(m.at)
-	}
-	if now.UnixNano()-heard > int64(alive) {
-		return 0
+		last, m.next = m.next, (m.next+1)%looks
 	}
 	first := m.next
 	for m.at[first].IsZero() {
-		first = (first + 1) % len(m.at)
+		first = (first + 1) % looks
 	}
 	passed := m.at[last].Sub(m.at[first])
-	if passed <= 0 || passed > 5*time.Second {
-		return 1 // it is there, and more cannot be said yet
+	rates[0], count = 1, 1 // it is there, and more cannot be said yet
+	if passed <= 0 || passed > 10*time.Second {
+		return rates, count
 	}
-	return max(int64(m.n[last]-m.n[first])*8*int64(time.Second)/int64(passed), 1)
+	var sum int64
+	for layer := range rates {
+		own := int64(m.n[last][layer] - m.n[first][layer])
+		sum += own
+		rates[layer] = max(sum*8*int64(time.Second)/int64(passed), 1)
+		if own > 0 {
+			count = layer + 1
+		}
+	}
+	return rates, count
 }

@@ -103,7 +103,7 @@ type ReceivedStats struct {
 	Source      Source  `json:"source"`
 	Packets     uint64  `json:"packets"`
 	Octets      uint64  `json:"octets"`
-	Held        uint64  `json:"held"`         // did not leave: padding, or before a key frame
+	Held        uint64  `json:"held"`         // did not leave: padding, a temporal layer above those wanted, or before a key frame
 	Repeated    uint64  `json:"repeated"`     // sent again on request
 	Missing     uint64  `json:"missing"`      // asked for and not there any more
 	Refused     uint64  `json:"refused"`      // asked for beyond the budget
@@ -113,6 +113,7 @@ type ReceivedStats struct {
 	RoundTrip   float64 `json:"round_trip"`   // seconds; 0: not known
 	Lost        float64 `json:"lost"`         // share, of the last report
 	Layer       int     `json:"layer"`        // that is wanted; 0 is the least picture
+	Temporal    int     `json:"temporal"`     // the highest temporal layer of it that is wanted; 7: all
 	Paused      bool    `json:"paused"`       // there is no room for the picture
 }
 
@@ -127,10 +128,10 @@ func (t *track) stats() TrackStats {
 
 func (s *sender) stats() ReceivedStats {
 	s.mu.Lock()
-	aim, paused := s.aim, s.paused
+	aim, most, paused := s.aim, s.most, s.paused
 	s.mu.Unlock()
 	return ReceivedStats{
-		Layer: aim, Paused: paused,
+		Layer: aim, Temporal: int(most), Paused: paused,
 		Packets: s.count.packets.Load(), Octets: s.count.octets.Load(), Held: s.count.held.Load(),
 		Repeated: s.count.repeated.Load(), Missing: s.count.missing.Load(), Refused: s.count.refused.Load(),
 		Failed: s.count.failed.Load(), Nacked: s.count.nacked.Load(), KeyRequests: s.count.keyRequests.Load(),

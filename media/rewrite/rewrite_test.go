@@ -11,29 +11,29 @@ import (
 
 func TestSequenceClosesHoles(t *testing.T) {
 	var s rewrite.Sequence
-	if _, ok := s.Map(5); ok {
+	if _, _, ok := s.Map(5); ok {
 		t.Error("mapped before any source began")
 	}
-	if s.Drop(5) {
+	if s.Drop(5, 5) {
 		t.Error("dropped before any source began")
 	}
 	s.Begin(1000, 65534)
 	check := func(n uint64, want int) {
 		t.Helper()
-		got, ok := s.Map(n)
+		got, _, ok := s.Map(n)
 		if ok != (want >= 0) || ok && got != uint16(want) {
 			t.Errorf("map %d: %d, %v; want %d", n, got, ok, want)
 		}
 		if !ok {
 			return
 		}
-		if back, ok := s.Source(got); !ok || back != n {
+		if back, _, ok := s.Source(got); !ok || back != n {
 			t.Errorf("source of %d: %d, %v; want %d", got, back, ok, n)
 		}
 	}
 	drop := func(n uint64, want bool) {
 		t.Helper()
-		if got := s.Drop(n); got != want {
+		if got := s.Drop(n, n); got != want {
 			t.Errorf("drop %d: %v", n, got)
 		}
 	}
@@ -58,7 +58,7 @@ func TestSequenceClosesHoles(t *testing.T) {
 	s.Begin(77, 1) // another source: goes on, whatever it asked for
 	check(77, 5)
 	check(76, -1)
-	if _, ok := s.Source(4); ok {
+	if _, _, ok := s.Source(4); ok {
 		t.Error("found a number of the source before")
 	}
 }
@@ -68,15 +68,15 @@ func TestSequenceForgetsOldHoles(t *testing.T) {
 	s.Begin(0, 0)
 	for n := range uint64(1000) {
 		if n%10 == 9 {
-			s.Drop(n)
-		} else if got, ok := s.Map(n); !ok || uint64(got) != n-n/10 {
+			s.Drop(n, n)
+		} else if got, _, ok := s.Map(n); !ok || uint64(got) != n-n/10 {
 			t.Fatalf("map %d: %d, %v", n, got, ok)
 		}
 	}
-	if _, ok := s.Map(5); ok {
+	if _, _, ok := s.Map(5); ok {
 		t.Error("a number from before the oldest known hole was mapped")
 	}
-	if got, ok := s.Map(995); !ok || got != 995-99 {
+	if got, _, ok := s.Map(995); !ok || got != 995-99 {
 		t.Errorf("map 995: %d, %v", got, ok)
 	}
 }
@@ -94,10 +94,10 @@ func TestSequenceKeepsOrder(t *testing.T) {
 			padding[n] = n > first && random.IntN(20) == 0 // fewer holes than are remembered
 		}
 		pass := func(n uint64) {
-			if padding[n] && s.Drop(n) {
+			if padding[n] && s.Drop(n, n) {
 				return
 			}
-			if out, ok := s.Map(n); ok {
+			if out, _, ok := s.Map(n); ok {
 				left[n] = out
 			}
 		}
@@ -176,19 +176,19 @@ func TestParseVP8(t *testing.T) {
 	}{
 		"empty":              {in: nil},
 		"descriptor alone":   {in: []byte{0x10}},
-		"plain key frame":    {in: []byte{0x10, 0x00}, ok: true, want: rewrite.Descriptor{Size: 1, Starts: true, KeyFrame: true, PictureAt: -1, LayerAt: -1, KeyAt: -1}},
-		"plain delta frame":  {in: []byte{0x10, 0x01}, ok: true, want: rewrite.Descriptor{Size: 1, Starts: true, PictureAt: -1, LayerAt: -1, KeyAt: -1}},
+		"plain key frame":    {in: []byte{0x10, 0x00}, ok: true, want: rewrite.Descriptor{Size: 1, Starts: true, KeyFrame: true, PictureAt: -1, LayerAt: -1, KeyAt: -1, Time: rewrite.Temporal{Starts: true}}},
+		"plain delta frame":  {in: []byte{0x10, 0x01}, ok: true, want: rewrite.Descriptor{Size: 1, Starts: true, PictureAt: -1, LayerAt: -1, KeyAt: -1, Time: rewrite.Temporal{Starts: true}}},
 		"second partition":   {in: []byte{0x11, 0x00}, ok: true, want: rewrite.Descriptor{Size: 1, PictureAt: -1, LayerAt: -1, KeyAt: -1}},
 		"continued":          {in: []byte{0x00, 0x00}, ok: true, want: rewrite.Descriptor{Size: 1, PictureAt: -1, LayerAt: -1, KeyAt: -1}},
 		"extension missing":  {in: []byte{0x90}},
-		"7 bits":             {in: []byte{0x90, 0x80, 0x17, 0x00}, ok: true, want: rewrite.Descriptor{Size: 3, Starts: true, KeyFrame: true, PictureAt: 2, Picture: 0x17, LayerAt: -1, KeyAt: -1}},
-		"15 bits":            {in: []byte{0x90, 0x80, 0x92, 0x34, 0x01}, ok: true, want: rewrite.Descriptor{Size: 4, Starts: true, PictureAt: 2, Wide: true, Picture: 0x1234, LayerAt: -1, KeyAt: -1}},
+		"7 bits":             {in: []byte{0x90, 0x80, 0x17, 0x00}, ok: true, want: rewrite.Descriptor{Size: 3, Starts: true, KeyFrame: true, PictureAt: 2, Picture: 0x17, LayerAt: -1, KeyAt: -1, Time: rewrite.Temporal{Starts: true}}},
+		"15 bits":            {in: []byte{0x90, 0x80, 0x92, 0x34, 0x01}, ok: true, want: rewrite.Descriptor{Size: 4, Starts: true, PictureAt: 2, Wide: true, Picture: 0x1234, LayerAt: -1, KeyAt: -1, Time: rewrite.Temporal{Starts: true}}},
 		"15 bits cut":        {in: []byte{0x90, 0x80, 0x92}},
 		"picture cut":        {in: []byte{0x90, 0x80}},
 		"layer cut":          {in: []byte{0x90, 0x40}},
 		"key cut":            {in: []byte{0x90, 0x10}},
-		"everything":         {in: []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xE7, 0x00}, ok: true, want: rewrite.Descriptor{Size: 6, Starts: true, KeyFrame: true, PictureAt: 2, Wide: true, Picture: 0x1234, LayerAt: 4, Layer: 0x56, KeyAt: 5, HasKey: true, Key: 7}},
-		"temporal id alone":  {in: []byte{0x90, 0x20, 0x40, 0x01}, ok: true, want: rewrite.Descriptor{Size: 3, Starts: true, PictureAt: -1, LayerAt: -1, KeyAt: 2, Key: 0}},
+		"everything":         {in: []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xE7, 0x00}, ok: true, want: rewrite.Descriptor{Size: 6, Starts: true, KeyFrame: true, PictureAt: 2, Wide: true, Picture: 0x1234, LayerAt: 4, Layer: 0x56, KeyAt: 5, HasKey: true, Key: 7, Time: rewrite.Temporal{Starts: true, Layer: 3, To: 3}}},
+		"temporal id alone":  {in: []byte{0x90, 0x20, 0x40, 0x01}, ok: true, want: rewrite.Descriptor{Size: 3, Starts: true, PictureAt: -1, LayerAt: -1, KeyAt: 2, Key: 0, Time: rewrite.Temporal{Starts: true, Layer: 1}}},
 		"nothing behind all": {in: []byte{0x90, 0xF0, 0x92, 0x34, 0x56, 0xE7}},
 	} {
 		got, ok := rewrite.ParseVP8(c.in)
@@ -202,28 +202,28 @@ func TestVP8GoesOn(t *testing.T) {
 	var v rewrite.VP8
 	first, _ := rewrite.ParseVP8([]byte{0x90, 0xF0, 0xFF, 0xFE, 250, 0xE0 | 30, 0x00})
 	v.Begin(first)
-	if shift := v.Map(first); shift != (rewrite.Shift{}) {
+	if shift := v.Map(first, 0); shift != (rewrite.Shift{}) {
 		t.Errorf("the first source was moved by %+v", shift)
 	}
 	second := []byte{0x90, 0xF0, 0x80, 0x05, 100, 0x60 | 3, 0x00}
 	d, _ := rewrite.ParseVP8(second)
 	v.Begin(d)
-	shift := v.Map(d)
+	shift := v.Map(d, 0)
 	shift.Apply(second, d)
-	// 0x7FFE, 250 and 30 came before; TID and Y stay.
+	// 0x7FFE, 250 and 30 came before; the temporal layer and Y stay.
 	if want := []byte{0x90, 0xF0, 0xFF, 0xFF, 251, 0x60 | 31, 0x00}; !bytes.Equal(second, want) {
 		t.Errorf("%x, want %x", second, want)
 	}
 	third := []byte{0x90, 0xF0, 0x80, 0x06, 101, 0x60 | 4, 0x00}
 	d, _ = rewrite.ParseVP8(third)
-	v.Map(d).Apply(third, d)
+	v.Map(d, 0).Apply(third, d)
 	if want := []byte{0x90, 0xF0, 0x80, 0x00, 252, 0x60, 0x00}; !bytes.Equal(third, want) {
 		t.Errorf("%x, want %x: all three wrap", third, want)
 	}
 	narrow := []byte{0x90, 0x80, 0x7F, 0x00}
 	d, _ = rewrite.ParseVP8(narrow)
 	v.Begin(d)
-	v.Map(d).Apply(narrow, d)
+	v.Map(d, 0).Apply(narrow, d)
 	if want := []byte{0x90, 0x80, 0x01, 0x00}; !bytes.Equal(narrow, want) {
 		t.Errorf("%x, want %x: seven bits stay seven", narrow, want)
 	}
@@ -239,8 +239,8 @@ func TestNothingIsAllocated(t *testing.T) {
 	var n uint64
 	if allocs := testing.AllocsPerRun(1000, func() {
 		n += 3
-		s.Drop(n - 1)
-		out, _ := s.Map(n)
+		s.Drop(n-1, n-1)
+		out, _, _ := s.Map(n)
 		s.Source(out)
 		if n%100 == 0 {
 			ts.Begin(uint32(n), 90000, now, 0)
@@ -250,7 +250,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		if n%100 == 0 {
 			v.Begin(d)
 		}
-		v.Map(d).Apply(payload, d)
+		v.Map(d, 0).Apply(payload, d)
 	}); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}
@@ -284,25 +284,40 @@ func FuzzVP8(f *testing.F) {
 
 func FuzzSequence(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 0x85, 6, 8, 7})
+	f.Add([]byte{5, 0x45, 0xC5, 0x85, 5, 0xA6, 0x45, 5, 3})
 	f.Fuzz(func(t *testing.T, steps []byte) {
+		type place struct {
+			out  uint16
+			note rewrite.Note
+		}
 		var s rewrite.Sequence
 		n := uint64(1 << 17)
 		s.Begin(n, 0)
-		left := map[uint64]uint16{}
-		for _, b := range steps {
+		left := map[uint64]place{}
+		for i, b := range steps {
 			n += uint64(b&0x0F) - 4
-			if b&0x80 != 0 {
-				s.Drop(n)
+			switch b >> 6 {
+			case 1:
+				s.Mark(n, rewrite.Note{Most: uint8(i), Gone: uint16(i)})
+			case 2:
+				s.Drop(n, n)
+				continue
+			case 3:
+				s.Drop(n-uint64(b>>4&3), n)
 				continue
 			}
-			out, ok := s.Map(n)
-			if before, again := left[n]; ok && again && before != out {
-				t.Fatalf("%d left as %d, then as %d", n, before, out)
+			known, there := s.Note(n)
+			out, note, ok := s.Map(n)
+			if ok && (!there || known != note) {
+				t.Fatalf("%d has the note %v, then %v", n, known, note)
+			}
+			if before, again := left[n]; ok && again && before != (place{out, note}) {
+				t.Fatalf("%d left as %v, then as %v", n, before, place{out, note})
 			}
 			if ok {
-				left[n] = out
-				if back, ok := s.Source(out); !ok || back != n {
-					t.Fatalf("%d left as %d, which is found to be %d, %v", n, out, back, ok)
+				left[n] = place{out, note}
+				if back, found, ok := s.Source(out); !ok || back != n || found != note {
+					t.Fatalf("%d left as %d, which is found to be %d, %v, %v", n, out, back, found, ok)
 				}
 			}
 		}
@@ -316,7 +331,7 @@ func BenchmarkSequence(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if n%100 == 0 {
-			s.Drop(n)
+			s.Drop(n, n)
 		} else {
 			s.Map(n)
 		}
@@ -330,6 +345,6 @@ func BenchmarkVP8(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		d, _ := rewrite.ParseVP8(payload)
-		v.Map(d).Apply(payload, d)
+		v.Map(d, 0).Apply(payload, d)
 	}
 }

@@ -14,6 +14,7 @@ type Descriptor struct {
 	KeyAt     int    // place of the octet with TID, Y and KEYIDX; KEYIDX is its low five bits
 	HasKey    bool   // KEYIDX is used
 	Key       uint8  // KEYIDX
+	Time      Temporal
 }
 
 // ParseVP8 reads the descriptor; false when the payload ends within it or carries no picture.
@@ -31,6 +32,7 @@ func ParseVP8(p []byte) (Descriptor, bool) {
 	}
 	// RFC 6386, section 9.1: the inverse key frame flag is the lowest bit of the first octet.
 	d.KeyFrame = d.Starts && p[d.Size]&0x01 == 0
+	d.Time.Starts = d.Starts
 	return d, true
 }
 
@@ -70,6 +72,13 @@ func (d *Descriptor) extension(p []byte) bool {
 			return false
 		}
 		d.KeyAt, d.HasKey, d.Key = d.Size, has&0x10 != 0, p[d.Size]&0x1F
+		if has&0x20 != 0 { // T: the temporal layer in the upper two bits, then Y
+			d.Time.Layer = p[d.Size] >> 6
+			if p[d.Size]&0x20 != 0 {
+				// This picture builds on the base layer alone, and none after it on anything else that is older.
+				d.Time.To = d.Time.Layer
+			}
+		}
 		d.Size++
 	}
 	return true
@@ -101,7 +110,7 @@ func (s Shift) Apply(p []byte, d Descriptor) {
 	}
 }
 
-// VP8 keeps picture numbers running on when another source takes over.
+// VP8 keeps picture numbers running on when another source takes over, or pictures are left out.
 type VP8 struct {
 	shift Shift
 	last  Shift // the newest numbers that left
@@ -120,14 +129,20 @@ func (v *VP8) Begin(d Descriptor) {
 	}
 }
 
-// Map gives the shift for a picture of the current source and notes what leaves.
-func (v *VP8) Map(d Descriptor) Shift {
-	out := Shift{Picture: d.Picture + v.shift.Picture, Layer: d.Layer + v.shift.Layer, Key: d.Key + v.shift.Key}
+// Map gives the shift for a picture of the current source, of which so many before it were left out, and notes what leaves.
+func (v *VP8) Map(d Descriptor, gone uint16) Shift {
+	shift := v.Shift(gone)
+	out := Shift{Picture: d.Picture + shift.Picture, Layer: d.Layer + shift.Layer, Key: d.Key + shift.Key}
 	if !v.used || int16((out.Picture-v.last.Picture)<<1) > 0 { // compared in 15 bits
 		v.last, v.used = out, true
 	}
-	return v.shift
+	return shift
 }
 
-// Shift is the current source's.
-func (v *VP8) Shift() Shift { return v.shift }
+// Shift is the current source's for a picture before which so many were left out. The base layer is never left out, nor is
+// a key frame: their numbers run on by themselves.
+func (v *VP8) Shift(gone uint16) Shift {
+	shift := v.shift
+	shift.Picture -= gone
+	return shift
+}

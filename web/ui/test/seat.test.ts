@@ -37,6 +37,8 @@ interface FakeTransceiver {
 class FakePeer {
   static all: FakePeer[] = [];
   static refuse = false;
+  /** What it makes of temporal layers: takes them, knows no such field, or knows it and no codec for it. */
+  static temporal: 'takes' | 'ignores' | 'throws' = 'takes';
   connectionState = 'new';
   signalingState = 'stable';
   onconnectionstatechange: (() => void) | null = null;
@@ -48,7 +50,12 @@ class FakePeer {
     FakePeer.all.push(this);
   }
   addTransceiver(track: unknown, init: RTCRtpTransceiverInit): FakeTransceiver {
-    const t = { mid: null, sender: new FakeSender(typeof track === 'string' ? null : track, init.sendEncodings), receiver: { track: { id: '' } }, init };
+    const encodings = init.sendEncodings?.map((e) => ({ ...e }) as RTCRtpEncodingParameters & { scalabilityMode?: string });
+    for (const e of FakePeer.temporal === 'takes' ? [] : (encodings ?? [])) {
+      if (FakePeer.temporal === 'throws' && e.scalabilityMode) throw new DOMException('no codec', 'OperationError');
+      delete e.scalabilityMode;
+    }
+    const t = { mid: null, sender: new FakeSender(typeof track === 'string' ? null : track, encodings), receiver: { track: { id: '' } }, init };
     this.transceivers.push(t);
     return t;
   }
@@ -106,6 +113,7 @@ beforeEach(async () => {
   vi.stubGlobal('RTCRtpReceiver', {});
   FakePeer.all = [];
   FakePeer.refuse = false;
+  FakePeer.temporal = 'takes';
   sent = [];
   remote = [];
   ups = [];
@@ -219,6 +227,29 @@ describe('the camera in layers', () => {
     s.put('camera', camera(640, 360));
     await settle();
     expect(sizes()).toEqual([['q', true, 1]]);
+    expect(losses).toBe(0);
+    s.close();
+  });
+  test('every size of the camera in two temporal layers, the screen in none', async () => {
+    const s = await begin(camera(1280, 720));
+    s.published({ t: 'published', seat: 'l', sdp: 'answer with simulcast', late: [] });
+    s.put('camera', camera(640, 360));
+    await settle();
+    const [, cameraOut, screenOut] = FakePeer.all[2]?.transceivers ?? [];
+    expect(cameraOut?.sender.encodings.map((e) => (e as { scalabilityMode?: string }).scalabilityMode)).toEqual(['L1T2', 'L1T2', 'L1T2']);
+    expect(screenOut?.sender.encodings[0]).not.toHaveProperty('scalabilityMode');
+    s.close();
+  });
+  test.each(['ignores', 'throws'] as const)('a browser that %s temporal layers sends the same sizes without, and is not asked again', async (what) => {
+    FakePeer.temporal = what;
+    const s = await begin(camera(1280, 720));
+    s.published({ t: 'published', seat: 'l', sdp: 'answer with simulcast', late: [] });
+    await settle();
+    expect(sizes()).toEqual(large);
+    const sender = FakePeer.all[2]?.transceivers[1]?.sender;
+    expect(sender?.encodings.some((e) => 'scalabilityMode' in e)).toBe(false);
+    expect(sender?.set).toBe(0);
+    expect(FakePeer.all[2]?.transceivers).toHaveLength(3);
     expect(losses).toBe(0);
     s.close();
   });

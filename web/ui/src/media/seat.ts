@@ -2,7 +2,7 @@
 // neither can collide. The box is ICE-lite and finds us by our checks: our candidates are never sent, and the offer
 // leaves without waiting for them.
 import type { IceServer, PublishedMessage, Source, SubscribeMessage, ToBox } from '../live/messages';
-import { cameraAlone, fit, layers, screenAlone } from './layers';
+import { cameraAlone, fit, inTime, layers, screenAlone } from './layers';
 
 export interface RemoteTrack {
   seat: string;
@@ -126,7 +126,7 @@ export class SeatMedia {
     const pc = this.publish;
     const transceivers = sources.map((source) => {
       const track = tracks[source] ?? null;
-      const transceiver = pc.addTransceiver(track ?? kind(source), { direction: 'sendonly', sendEncodings: this.#encodings(source, track) });
+      const transceiver = this.#add(source, track);
       if (source !== 'microphone') preferVP8(transceiver);
       this.#senders.set(source, transceiver.sender);
       return { source, transceiver };
@@ -210,6 +210,19 @@ export class SeatMedia {
     this.#over = true;
     this.#publishing.close();
     this.#receiving.close();
+  }
+
+  /** A camera in layers has temporal ones, too, where the browser takes that. A box that leaves nothing out gains nothing from them. */
+  #add(source: Source, track: MediaStreamTrack | null): RTCRtpTransceiver {
+    const make = (sendEncodings?: RTCRtpEncodingParameters[]): RTCRtpTransceiver =>
+      this.publish.addTransceiver(track ?? kind(source), { direction: 'sendonly', sendEncodings });
+    const encodings = this.#encodings(source, track);
+    if (source !== 'camera' || !encodings || !this.inLayers) return make(encodings);
+    try {
+      return make(inTime(encodings));
+    } catch {
+      return make(encodings);
+    }
   }
 
   #encodings(source: Source, track: MediaStreamTrack | null): RTCRtpEncodingParameters[] | undefined {
