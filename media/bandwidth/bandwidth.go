@@ -27,7 +27,7 @@ const (
 	recentSure    = 400_000                // bit/s; below these slots hold too few packets
 	holdAfter     = 500 * time.Millisecond // no growth after a decrease
 	limitKnown    = 30 * time.Second       // so long a link that was full is taken to be the same
-	silentAfter   = time.Second            // packets leave and nothing is heard
+	silentAfter   = 2 * time.Second        // packets leave and nothing is heard: longer than a browser needs to find another way
 	silentPackets = 5                      // so many: one or two may be lost
 	silentStep    = 500 * time.Millisecond
 	remembered    = 30 * time.Second // an estimate from before a silence
@@ -258,6 +258,13 @@ func (e *Estimator) Estimate(at time.Time) int64 {
 	e.pass(at)
 	e.silence()
 	return e.bounded()
+}
+
+// Full tells whether the connection was found to be full within the last 30 s, by a queue or by loss. Otherwise a low
+// estimate only says that nothing was heard, or that nobody has tried.
+func (e *Estimator) Full(at time.Time) bool {
+	e.pass(at)
+	return e.fullAt != 0 && e.now-e.fullAt < limitKnown || e.now < e.trial.until || e.remb > 0 && e.now-e.rembAt < rembValid
 }
 
 func (e *Estimator) bounded() int64 {

@@ -13,7 +13,7 @@ const (
 	thresholdFall = 2 * time.Second
 	leap          = 40 * time.Millisecond  // from packet to packet a queue grows by less: 1,100 octets at 220 kbit/s
 	leapStands    = 350 * time.Millisecond // a queue that came at one leap counts when it has stood so long
-	clockJump     = 10 * time.Second // no way becomes so much longer at once: the receiver's clock was set
+	clockJump     = 10 * time.Second       // no way becomes so much longer at once: the receiver's clock was set
 	maxElapsed    = 100 * time.Millisecond
 	unknown       = time.Duration(1<<63 - 1)
 )

@@ -72,11 +72,11 @@ type world struct {
 	away         time.Duration // the receiver gets no processor for up to so long at once; 0: it has one of its own
 	each         time.Duration // and takes so long for a packet when it has one
 	turn         turn
-	reports      bool          // receiver reports instead of transport-wide feedback
-	layers       []int64       // bit/s, ascending; the highest that fits with the sound is sent
-	wanted       int64         // bit/s; layers above are not asked for
-	greedy       bool          // a source that sends exactly the estimate instead
-	fixed        int64         // bit/s of picture that somebody else decided on; -1: by the estimate
+	reports      bool    // receiver reports instead of transport-wide feedback
+	layers       []int64 // bit/s, ascending; the highest that fits with the sound is sent
+	wanted       int64   // bit/s; layers above are not asked for
+	greedy       bool    // a source that sends exactly the estimate instead
+	fixed        int64   // bit/s of picture that somebody else decided on; -1: by the estimate
 	recorder     *twcc.Recorder
 	nextFeedback time.Duration
 	probing      time.Duration // until then

@@ -139,14 +139,15 @@ func (e *Estimator) silence() {
 // wake ends a silence: what was sent into it counts neither as lost nor as arrived.
 func (e *Estimator) wake() {
 	e.silence()
-	if e.before == 0 {
+	given := !e.heard && e.heardAt != 0 // receiver reports have taken over meanwhile
+	if e.before == 0 && !given {
 		return
 	}
 	e.swept = e.newest
 	e.loss.restart(e.now)
 	e.arriving = meter{}
 	e.delay.began = false
-	if e.now-e.heardAt < remembered {
+	if !given && e.now-e.heardAt < remembered {
 		e.estimate = max(e.estimate, e.before/2)
 		e.proven.note(e.now, e.estimate)
 	}
