@@ -57,7 +57,7 @@ type connection struct {
 	outlet    atomic.Pointer[port.Outlet]
 	chosen    atomic.Pointer[ice.Candidate] // by which the agent tells whether the other side lives
 	numbers   atomic.Uint32                 // the last transport-wide sequence number
-	estimate  *estimate                     // of a receiving connection; nil of a publishing one
+	estimate  *estimate                     // of a receiving connection, where it is to be known
 	unread    atomic.Uint64                 // reports that were genuine and malformed
 
 	records *packetio.Buffer // of DTLS, on their way in
@@ -80,7 +80,7 @@ func newConnection(e *engine, way direction, profiles []dtls.SRTPProtectionProfi
 		engine: e, way: way, profiles: profiles, gathered: make(chan struct{}, 1),
 		changed: func() {}, goes: func(f func()) { f() }, broken: func(any, []byte) {},
 	}
-	if way == subscribing {
+	if way == subscribing && e.estimates {
 		c.estimate = newEstimate()
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())

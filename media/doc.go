@@ -50,7 +50,7 @@
 //   - One for each connection does the handshake and waits for its end.
 //   - One for each incoming stream gives feedback; one for each publishing connection acknowledges what has arrived
 //     (transport-wide). They write RTCP.
-//   - One shares out what the receivers' ways and the box's uplink take. It takes a sender's lock to direct it.
+//   - One shares out the uplink, where it is known. It takes a sender's lock to direct it.
 //   - One hands out events from a list that keeps the newest of each kind for each seat.
 //
 // Every goroutine belongs to a connection, a room or the plane, whose end waits for it. A panic in any of a room's
@@ -77,11 +77,12 @@
 //   - A camera may come in up to three layers (simulcast, RFC 8853). Their streams are not named in the description; each
 //     says in its first packets whose it is, and is believed when the packet is genuine. A sender changes the layer at a
 //     key frame, when another is wanted or the present one has fallen silent, and numbers, time and pictures run on.
-//   - Each receiving connection is measured by what its browser acknowledges (package bandwidth), probed with repetitions
-//     or padding on the stream of repetitions, and one goroutine decides ten times a second who gets which layer (package
-//     allocation), within what each way takes and, where it is known (Config.Uplink), what the box may send in all. A
-//     picture that does not fit for a second pauses, so that the sound stays; but only on a way that was found full in the
-//     last 30 s. Else the least picture is sent whatever the estimate says, since it may say only that nothing was heard.
+//   - Where the box's uplink is known (Config.Uplink), it is shared out: each receiving connection is measured by what its
+//     browser acknowledges (package bandwidth), probed with repetitions or padding on the stream of repetitions, and one
+//     goroutine decides ten times a second who gets which layer (package allocation). A picture that does not fit for a
+//     second pauses, so that the sound stays; but only on a way that was found full in the last 30 s. Else the least picture
+//     is sent whatever the estimate says, since it may say only that nothing was heard. Without a known uplink everybody
+//     gets the best layer.
 //   - Who begins to receive gets what has come since the newest key frame, if that is young; else one is asked for. Requests
 //     are throttled, so without it the first picture would wait for the pause.
 package media

@@ -59,6 +59,8 @@ type engine struct {
 	pion    *pionLog
 	batches sync.Pool // of *port.Batch
 
+	estimates bool // what receiving connections take is to be known
+
 	mu          sync.Mutex
 	fixed       bool                 // guarded by mu; the certificate was given
 	certificate tls.Certificate      // guarded by mu

@@ -44,7 +44,7 @@ type Config struct {
 	// Certificate for DTLS. Without one the plane makes its own and renews it.
 	Certificate *tls.Certificate
 	// Uplink is what the box may send in all, in bit/s: it is shared out, and pictures get smaller or pause before sound
-	// suffers. 0: everybody is sent what his own way takes.
+	// suffers. 0: everybody is sent the best there is, whatever the ways take.
 	Uplink int64
 }
 
@@ -53,7 +53,7 @@ type Plane struct {
 	config Config
 	engine *engine
 	events *events
-	shares *sharing
+	shares *sharing           // nil: nothing is shared out
 	stop   context.CancelFunc // of the sharing
 	log    *slog.Logger
 	serial atomic.Uint64 // of incoming streams
@@ -87,8 +87,10 @@ func New(c Config) (*Plane, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	p.shares = newSharing(e, c.Uplink)
-	p.wg.Go(func() { p.shares.run(ctx) })
+	if c.Uplink > 0 {
+		p.shares, e.estimates = newSharing(e, c.Uplink), true
+		p.wg.Go(func() { p.shares.run(ctx) })
+	}
 	return p, nil
 }
 
@@ -113,7 +115,8 @@ func (p *Plane) Join(ctx context.Context, seat Seat) (Access, error) {
 	if err != nil {
 		return Access{}, err
 	}
-	access := Access{Relay: []RelayServer{}, Layers: true}
+	// Layers are of use where somebody chooses among them.
+	access := Access{Relay: []RelayServer{}, Layers: p.config.Uplink > 0}
 	if p.config.Relay != nil && p.config.RelayURLs != nil {
 		if urls := p.config.RelayURLs(seat.Reached); len(urls) > 0 {
 			s := RelayServer{URLs: urls}

@@ -110,6 +110,9 @@ func newSharing(e *engine, uplink int64) *sharing {
 
 // set replaces what a connection receives; an empty list takes it out.
 func (s *sharing) set(c *connection, lanes []*lane, told func([]*track)) {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.flows[c]

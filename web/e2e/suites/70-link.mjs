@@ -8,7 +8,10 @@ import {tidy} from '../lab/box.mjs';
 const wait = (ms) => new Promise((r) => setTimeout(r, ms));
 const resting = /Das Bild macht kurz Pause/;
 
-export default async function link({report, open, boxNS, peopleNS}) {
+export default async function link({report, box, open, boxNS, peopleNS}) {
+  // Layers, and a measure of each way, come with a known uplink: here one that is far wider than two pictures.
+  await box.stop();
+  await box.start(['--uplink', '50']);
   const browsers = {chromium: await open('chromium'), firefox: await open('firefox')};
   const kp = await browsers.firefox.person('clerk');
   const weber = new Clerk(kp, 'weber');
