@@ -22,9 +22,12 @@ const (
 	decreaseEvery = 250 * time.Millisecond // and half a round trip, so that a decrease can show
 	episodeTrial  = 700 * time.Millisecond // and a round trip, for a queue to become shorter by a fifth
 	episodeEnds   = time.Second            // so long after it was last seen
+	drainSure     = 100 * time.Millisecond // so much must have arrived for a rate
+	recentSlots   = 4                      // 150 to 200 ms
+	recentSure    = 400_000                // bit/s; below these slots hold too few packets
 	holdAfter     = 500 * time.Millisecond // no growth after a decrease
 	limitKnown    = 30 * time.Second       // so long a link that was full is taken to be the same
-	silentAfter   = time.Second            // packets leave and nothing is heard
+	silentAfter   = 2 * time.Second        // packets leave and nothing is heard: longer than a browser needs to find another way
 	silentPackets = 5                      // so many: one or two may be lost
 	silentStep    = 500 * time.Millisecond
 	remembered    = 30 * time.Second // an estimate from before a silence
@@ -94,7 +97,10 @@ type episode struct {
 	began, last time.Duration // 0 without one; last seen
 	queue       time.Duration // at its highest
 	sent        int64         // bit/s that arrived
-	before      int64         // the estimate
+	before      int64         // the estimate; 0: nothing is to be taken back
+	mark        time.Duration // when it was seen, in the receiver's time
+	octets      int64         // that arrived since
+	packets     int
 }
 
 // New begins an estimate.
@@ -224,6 +230,10 @@ func (e *Estimator) arrived(n int64, arrival time.Duration) {
 	s.state = hasArrived
 	e.arriving.add(arrival, int64(s.size))
 	e.arrival = arrival
+	if arrival > e.episode.mark {
+		e.episode.octets += int64(s.size)
+		e.episode.packets++
+	}
 	e.delay.add(e.now, s.at, arrival)
 	e.probe.arrived(n, int64(s.size), s.at, arrival)
 	e.rtt = e.now - s.at
@@ -248,6 +258,13 @@ func (e *Estimator) Estimate(at time.Time) int64 {
 	e.pass(at)
 	e.silence()
 	return e.bounded()
+}
+
+// Full tells whether the connection was found to be full within the last 30 s, by a queue or by loss. Otherwise a low
+// estimate only says that nothing was heard, or that nobody has tried.
+func (e *Estimator) Full(at time.Time) bool {
+	e.pass(at)
+	return e.fullAt != 0 && e.now-e.fullAt < limitKnown || e.now < e.trial.until || e.remb > 0 && e.now-e.rembAt < rembValid
 }
 
 func (e *Estimator) bounded() int64 {

@@ -157,6 +157,37 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// Full is what a queue shows, not an outage, in which receiver reports may still come.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(1, bandwidth.Limits{})
+	w.forth = link{rate: 5_000_000, queue: 100 * time.Millisecond, delay: 20 * time.Millisecond}
+	w.run(5 * time.Second)
+	w.forth.down = true
+	for range 10 {
+		w.run(time.Second)
+		w.e.Report(0, 40*time.Millisecond, w.at())
+		if w.e.Full(w.at()) {
+			t.Error("full in an outage")
+		}
+	}
+	w.forth.down = false
+	w.run(time.Second)
+	if w.e.Full(w.at()) {
+		t.Error("full after an outage")
+	}
+	w.forth.rate = 600_000
+	w.run(40 * time.Second)
+	if !w.e.Full(w.at()) {
+		t.Error("a narrow link is not full")
+	}
+	w.forth.rate = 20_000_000
+	w.run(40 * time.Second)
+	if w.e.Full(w.at()) {
+		t.Error("a wide link is full")
+	}
+}
+
 // Somebody else's transfer fills the queue to 100 ms and more, and lets go for a moment every 4 s, as TCP does: we keep a
 // share.
 func TestCompetingTransfer(t *testing.T) {

@@ -11,7 +11,9 @@ const (
 	thresholdHigh = 250 * time.Millisecond
 	thresholdRise = 4 * time.Second // to follow a longer queue: two thirds of the way
 	thresholdFall = 2 * time.Second
-	clockJump     = 10 * time.Second // no way becomes so much longer at once: the receiver's clock was set
+	leap          = 40 * time.Millisecond  // from packet to packet a queue grows by less: 1,100 octets at 220 kbit/s
+	leapStands    = 350 * time.Millisecond // a queue that came at one leap counts when it has stood so long
+	clockJump     = 10 * time.Second       // no way becomes so much longer at once: the receiver's clock was set
 	maxElapsed    = 100 * time.Millisecond
 	unknown       = time.Duration(1<<63 - 1)
 )
@@ -30,11 +32,14 @@ type delay struct {
 	queue     time.Duration // at that look
 	known     bool          // enough packets for the queue to mean something
 	above     int           // looks in a row above the threshold
+	aboveAt   time.Duration // the first of them
+	leapt     bool          // the queue came at one leap: packets were held up together, on a way that may have room
 }
 
 type waySlot struct {
 	least   time.Duration
 	packets int
+	leap    time.Duration // the most by which a packet took longer than the one before
 }
 
 // add takes one packet that left and arrived. now is our time.
@@ -43,8 +48,10 @@ func (d *delay) add(now, sent, arrival time.Duration) {
 	if way-d.last > clockJump || d.last-way > clockJump {
 		d.began = false
 	}
+	longer := way - d.last
 	d.last = way
 	if !d.began {
+		longer = 0
 		*d = delay{began: true, threshold: max(d.threshold, thresholdLow), looked: now, last: way}
 		d.baseLast, d.wayLast = int64(now/baseSlot), floorDivide(arrival, queueSlot)
 		for i := range d.bases {
@@ -69,6 +76,7 @@ func (d *delay) add(now, sent, arrival time.Duration) {
 			w.least = way
 		}
 		w.packets++
+		w.leap = max(w.leap, longer)
 	}
 }
 
@@ -85,7 +93,7 @@ func (d *delay) look(now time.Duration) (overuse bool) {
 	if !d.began {
 		return false
 	}
-	base, least, packets := unknown, unknown, 0
+	base, least, packets, leaps := unknown, unknown, 0, time.Duration(0)
 	for _, b := range d.bases {
 		base = min(base, b)
 	}
@@ -93,6 +101,7 @@ func (d *delay) look(now time.Duration) (overuse bool) {
 		if w.packets > 0 {
 			least = min(least, w.least)
 			packets += w.packets
+			leaps = max(leaps, w.leap)
 		}
 	}
 	before := d.queue
@@ -105,11 +114,17 @@ func (d *delay) look(now time.Duration) (overuse bool) {
 	elapsed := min(now-d.looked, maxElapsed)
 	d.looked = now
 	if d.queue > d.threshold && d.queue >= before*9/10 {
-		d.above++
+		if d.above++; d.above == 1 {
+			d.aboveAt, d.leapt = now, false
+		}
+		d.leapt = d.leapt || leaps > max(leap, d.queue/2)
 	} else {
 		d.above = 0
 	}
 	overuse = d.above >= 2 || d.above == 1 && d.queue > 2*d.threshold
+	if d.leapt && now-d.aboveAt < leapStands {
+		overuse = false
+	}
 	follow := thresholdFall
 	if d.queue > d.threshold {
 		follow = thresholdRise

@@ -15,9 +15,11 @@
 //     queue, the least over the last 125 ms says how long the queue is now. Jitter moves single packets and leaves the
 //     least of many alone; a queue lifts them all. A queue that is longer than the threshold and does not shrink means
 //     overuse: the estimate falls to 85 % of what arrives. When the queue is no shorter after that, it is somebody
-//     else's: the decrease is taken back. The threshold follows the queue slowly besides, so that a competing transfer
-//     does not push us to the floor (the adaptive threshold of draft-ietf-rmcat-gcc-02, section 5.4, on the delay
-//     instead of its gradient).
+//     else's: the decrease is taken back. When it has gone, what arrived until then is what the link takes, if that is
+//     more. A queue that came at one leap, from one packet to the next, is none: packets were held up together, by a
+//     receiver without a processor, or behind a lost one in a reliable stream (TURN over TLS); only when it stands for
+//     350 ms it counts. The threshold follows the queue slowly besides, so that a competing transfer does not push us to
+//     the floor (the adaptive threshold of draft-ietf-rmcat-gcc-02, section 5.4, on the delay instead of its gradient).
 //   - Loss. Up to 2 % nothing happens, up to 10 % the estimate does not grow, above it falls by half of the loss
 //     (draft-ietf-rmcat-gcc-02, section 6). Loss that stays the same although less is sent is the link's own and is set
 //     aside, else a bad radio link would sink to the floor.
@@ -26,11 +28,12 @@
 //   - When the application sends less, the estimate is at most the larger of 1.5 times the acknowledged rate and what
 //     was proven in the last 30 s. So it means something when it is used again, and the way up leads through probes.
 //   - Probes. When the allocator wants more than the estimate, [Estimator.Probe] plans 150 ms at a higher rate. If the
-//     delay grows meanwhile, the link was full, and what arrives in the last third is what it takes. Probes that found
-//     a limit are repeated less often (at most 3 s apart) and more gently, so that a short queue does not overflow and
-//     lose sound, until three in a row found none.
-//   - Silence. When packets leave and nothing comes back for 1 s, the estimate falls by 30 % each half second. With the
-//     first feedback it returns to half of what it was, and probes do the rest: an outage says nothing of the link.
+//     delay grows meanwhile, the link was full, and what arrives in the last third is what it takes; packets that were held
+//     up and then came at once say nothing. Probes that found a limit are repeated less often (at most 3 s apart) and more
+//     gently, so that a short queue does not overflow and lose sound, until three in a row found none.
+//   - Silence. When packets leave and nothing comes back for 2 s, the estimate falls by 30 % each half second. With the
+//     first feedback it returns to half of what it was, and probes do the rest: an outage says nothing of the link
+//     ([Estimator.Full]). Whoever sent nothing at all in it would not hear of its end.
 //
 // # Without transport-wide feedback
 //

@@ -27,6 +27,7 @@ func (e *Estimator) Report(fractionLost uint8, roundTrip time.Duration, at time.
 		return
 	}
 	if e.heard { // feedback has stopped, the way has not
+		e.estimate = max(e.estimate, e.before/2)
 		e.heard, e.before, e.waiting, e.unheard = false, 0, 0, 0
 	}
 	t := &e.trial

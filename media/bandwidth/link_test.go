@@ -20,6 +20,7 @@ type link struct {
 	jitter time.Duration // on top, evenly up to this; packets keep their order
 	stall  time.Duration // every second nothing arrives for so long
 	loss   float64       // of 1
+	stream bool          // a reliable stream (TCP): what is lost comes again after 200 ms, and what is behind it waits
 	down   bool
 
 	free time.Duration // when the bottleneck is done with what it has
@@ -36,16 +37,19 @@ func (l *link) pass(random *rand.Rand, size int, now time.Duration) (time.Durati
 	if l.rate > 0 {
 		credit := time.Duration(l.burst * 8 * int64(time.Second) / l.rate)
 		free := max(l.free, now-credit) + time.Duration(int64(size+28)*8*int64(time.Second)/l.rate) // with IP and UDP
-		if free-now > l.queue {                                                                     // the queue holds so many octets: small packets find room where large ones do not
+		if free-now > l.queue && !l.stream {                                                        // the queue holds so many octets: small packets find room where large ones do not
 			return 0, false
 		}
 		l.free = free
 		out = max(now, l.free)
 	}
-	if chance < l.loss {
-		return 0, false
-	}
 	arrival := out + l.delay + time.Duration(jitter)
+	if chance < l.loss {
+		if !l.stream {
+			return 0, false
+		}
+		arrival += 200 * time.Millisecond
+	}
 	if l.stall > 0 && arrival%time.Second < l.stall {
 		arrival += l.stall - arrival%time.Second
 	}
@@ -65,11 +69,14 @@ type world struct {
 	forth        link
 	back         link
 	every        time.Duration // feedback
-	reports      bool          // receiver reports instead of transport-wide feedback
-	layers       []int64       // bit/s, ascending; the highest that fits with the sound is sent
-	wanted       int64         // bit/s; layers above are not asked for
-	greedy       bool          // a source that sends exactly the estimate instead
-	fixed        int64         // bit/s of picture that somebody else decided on; -1: by the estimate
+	away         time.Duration // the receiver gets no processor for up to so long at once; 0: it has one of its own
+	each         time.Duration // and takes so long for a packet when it has one
+	turn         turn
+	reports      bool    // receiver reports instead of transport-wide feedback
+	layers       []int64 // bit/s, ascending; the highest that fits with the sound is sent
+	wanted       int64   // bit/s; layers above are not asked for
+	greedy       bool    // a source that sends exactly the estimate instead
+	fixed        int64   // bit/s of picture that somebody else decided on; -1: by the estimate
 	recorder     *twcc.Recorder
 	nextFeedback time.Duration
 	probing      time.Duration // until then
@@ -81,6 +88,22 @@ type world struct {
 	soundSent, soundLost, probed int // packets, packets, octets
 	expected, missing            int // for receiver reports
 	received                     int64
+}
+
+// turn is a receiver's turn of the processor: it begins and ends at these times.
+type turn struct{ from, to, free time.Duration }
+
+// running tells whether the receiver has the processor, on a machine that many others want.
+func (w *world) running() bool {
+	if w.away == 0 {
+		return true
+	}
+	if w.now >= w.turn.to {
+		w.turn.from = w.now + time.Duration(w.random.Int64N(int64(w.away)))
+		w.turn.to = w.turn.from + time.Millisecond + time.Duration(w.random.Int64N(int64(8*time.Millisecond)))
+		w.turn.free = w.turn.from
+	}
+	return w.now >= w.turn.from
 }
 
 const soundRate, soundSize = 40_000, 100 // bit/s, octets each 20 ms
@@ -161,13 +184,11 @@ func (w *world) step() {
 		w.send(int(size), false, false)
 	}
 	w.probe()
-	for len(w.arrivals) > 0 && w.arrivals[0].at <= w.now {
-		a := heap.Pop(&w.arrivals).(event)
-		w.received += int64(a.size)
-		w.recorder.Record(2, a.seq, a.at.Microseconds()+5_000_000)
-	}
-	if w.now >= w.nextFeedback {
-		w.feedback()
+	if w.running() {
+		w.receive()
+		if w.now >= w.nextFeedback {
+			w.feedback()
+		}
 	}
 	for len(w.returns) > 0 && w.returns[0].at <= w.now {
 		r := heap.Pop(&w.returns).(event)
@@ -176,6 +197,20 @@ func (w *world) step() {
 		} else if err := w.e.Feedback(r.packet, w.at()); err != nil {
 			panic(err)
 		}
+	}
+}
+
+// receive takes what has arrived, as far as there is time.
+func (w *world) receive() {
+	for len(w.arrivals) > 0 && w.arrivals[0].at <= w.now && w.turn.free <= w.now {
+		a := heap.Pop(&w.arrivals).(event)
+		w.received += int64(a.size)
+		at := a.at
+		if w.away > 0 {
+			at = max(w.turn.free, w.turn.from, a.at)
+			w.turn.free = max(w.turn.free, w.turn.from, a.at) + w.each
+		}
+		w.recorder.Record(2, a.seq, at.Microseconds()+5_000_000)
 	}
 }
 

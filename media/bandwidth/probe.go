@@ -194,6 +194,10 @@ func (e *Estimator) concludeProbe() {
 		e.probeWon(rate)
 		return
 	}
+	if !lossy && p.tailTo-p.tailFrom < probeLength/5 { // they were held up together, and then came faster than they had left
+		p.next = e.now + probeFirst
+		return
+	}
 	takes := rate * (1000 - min(max(slope, 0), 900)) / 1000
 	if lossy {
 		takes = min(takes, rate*(1000-share)/1000)

@@ -8,7 +8,10 @@ func (e *Estimator) react() {
 	// Nobody gets credit for more than was sent, however close together the arrivals are said to be.
 	most := e.fastest.highest(e.now)
 	e.acked = min(e.arriving.rate(e.arrival, meterSlots), most)
-	recent := min(e.arriving.rate(e.arrival, 4), most)
+	recent := min(e.arriving.rate(e.arrival, recentSlots), most)
+	if recent < recentSure { // a handful of packets, whose luck decides
+		recent = e.acked
+	}
 	overuse := e.delay.look(e.now)
 	windowEnded := e.loss.close(e.now, sent, e.delay.calm())
 	excess := e.loss.excess()
@@ -18,6 +21,7 @@ func (e *Estimator) react() {
 	case windowEnded && excess > lossTooMuch:
 		e.lower(min(e.estimate, max(sent, e.acked))*(2000-excess)/2000, 0)
 	}
+	e.drained()
 	if excess <= lossTooMuch && e.delay.calm() {
 		e.proven.note(e.now, min(e.acked, e.estimate))
 	}
@@ -35,7 +39,7 @@ func (e *Estimator) overuse(sent, recent int64) {
 	queue := e.delay.queue
 	if p.began == 0 || e.now-p.last > episodeEnds {
 		if e.lower(recent*85/100, recent) {
-			*p = episode{began: e.now, last: e.now, queue: queue, sent: recent, before: e.estimateBefore}
+			*p = episode{began: e.now, last: e.now, queue: queue, sent: recent, before: e.estimateBefore, mark: e.arrival}
 		}
 		return
 	}
@@ -55,6 +59,26 @@ func (e *Estimator) overuse(sent, recent int64) {
 		*p = episode{}
 	default:
 		e.lower(recent*85/100, recent)
+	}
+}
+
+// drained draws the conclusion from a queue that has gone. Until then what arrived is what the link takes, or less: where packets
+// were held up together, on a way with room, they came at once, and the decrease was for nothing.
+func (e *Estimator) drained() {
+	p := &e.episode
+	took := e.arrival - p.mark
+	if p.before == 0 || !e.delay.calm() || took < drainSure || p.packets < queueWant {
+		return
+	}
+	takes := min(perSecond(p.octets, took)*95/100, p.before)
+	if takes >= p.before*9/10 {
+		e.fullAt, e.full = 0, 0
+		e.probe.hurry()
+	}
+	p.before = 0
+	if takes > e.estimate {
+		e.estimate = takes
+		e.proven.note(e.now, takes)
 	}
 }
 
@@ -115,14 +139,15 @@ func (e *Estimator) silence() {
 // wake ends a silence: what was sent into it counts neither as lost nor as arrived.
 func (e *Estimator) wake() {
 	e.silence()
-	if e.before == 0 {
+	given := !e.heard && e.heardAt != 0 // receiver reports have taken over meanwhile
+	if e.before == 0 && !given {
 		return
 	}
 	e.swept = e.newest
 	e.loss.restart(e.now)
 	e.arriving = meter{}
 	e.delay.began = false
-	if e.now-e.heardAt < remembered {
+	if !given && e.now-e.heardAt < remembered {
 		e.estimate = max(e.estimate, e.before/2)
 		e.proven.note(e.now, e.estimate)
 	}

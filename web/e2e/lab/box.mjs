@@ -16,10 +16,11 @@ export class Box {
     this.log = path.join(dir, '..', 'schalterd.log');
   }
 
-  async start() {
+  /** more: further flags, until the next start. */
+  async start(more = []) {
     const out = fs.openSync(this.log, 'a');
     this.child = spawn('ip', ['netns', 'exec', this.ns, this.bin, '--data', this.dir, '--listen', `:${PORT}`,
-      '--public', `${HOST}:${PORT}`, '--public', `${BOX4}:${PORT}`, '--demo', '--demo-password', PASSWORD], {stdio: ['ignore', out, out]});
+      '--public', `${HOST}:${PORT}`, '--public', `${BOX4}:${PORT}`, '--demo', '--demo-password', PASSWORD, ...more], {stdio: ['ignore', out, out]});
     fs.closeSync(out);
     const until = Date.now() + 20_000;
     while (Date.now() < until) {

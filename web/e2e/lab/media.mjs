@@ -114,3 +114,23 @@ export const connections = (page) => page.evaluate(() => {
 
 /** What the page's lines and connections went through since that moment, for the report of a failure: "+ms what". */
 export const diary = (page, since) => page.evaluate((since) => window.labDiary.filter(([t]) => t >= since).map(([t, what]) => `+${t - since} ${what}`), since);
+
+/** What goes each way now, one line for each stream: sound that left and that was heard, pictures and their height, and of each size
+ *  of one's own picture whether the box says that it gets it. */
+export const streams = (page) => page.evaluate(async () => {
+  const out = {at: Date.now(), said: 0, heard: 0, lost: 0, frames: 0, height: 0, sizes: {}};
+  for (const pc of window.labConnections) {
+    if (pc.connectionState === 'closed') continue;
+    const stats = [...(await pc.getStats()).values()];
+    for (const r of stats) {
+      const kind = r.kind ?? r.mediaType;
+      if (r.type === 'outbound-rtp' && kind === 'audio') out.said += r.packetsSent ?? 0;
+      if (r.type === 'inbound-rtp' && kind === 'audio') { out.heard += r.packetsReceived ?? 0; out.lost += r.packetsLost ?? 0; }
+      if (r.type === 'inbound-rtp' && kind === 'video') { out.frames += r.framesDecoded ?? 0; if (r.framesPerSecond > 0) out.height = Math.max(out.height, r.frameHeight ?? 0); }
+      if (r.type === 'outbound-rtp' && kind === 'video' && r.rid && r.framesSent > 0) {
+        out.sizes[r.rid] = {height: r.frameHeight, frames: r.framesSent, told: stats.some((x) => x.type === 'remote-inbound-rtp' && x.localId === r.id)};
+      }
+    }
+  }
+  return out;
+});

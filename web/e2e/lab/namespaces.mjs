@@ -67,3 +67,24 @@ export function open(ns) {
 export function cable(ns, plugged) {
   ip('-n', ns, 'link', 'set', 'v0', plugged ? 'up' : 'down');
 }
+
+/**
+ * Makes the way out of a namespace as narrow as that. Packets that leave as one message are taken apart first, as on a real line:
+ * the bucket is too small for more than one at a time.
+ */
+export function narrow(ns, rate) {
+  widen(ns);
+  execFileSync('ip', ['netns', 'exec', ns, 'tc', 'qdisc', 'add', 'dev', 'v0', 'root', 'tbf', 'rate', rate, 'burst', '1600', 'latency', '200ms'], {stdio: ['ignore', 'pipe', 'pipe']});
+}
+
+export function widen(ns) {
+  quiet(() => execFileSync('ip', ['netns', 'exec', ns, 'tc', 'qdisc', 'del', 'dev', 'v0', 'root'], {stdio: 'ignore'}));
+}
+
+/** Loses everything between the box and the people, while both cables are in. open ends it. */
+export function lose(peopleNS, boxNS) {
+  for (const [ns, from] of [[peopleNS, BOX4], [boxNS, PEOPLE4]]) {
+    open(ns);
+    nft(ns, `table inet lab {\n chain in {\n type filter hook input priority 0;\n ip saddr ${from} drop\n }\n}\n`);
+  }
+}
