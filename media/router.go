@@ -24,8 +24,9 @@ type room struct {
 	done  chan struct{} // closed when the goroutine has ended
 	wg    sync.WaitGroup
 
-	peers map[SeatID]*peer
-	order []SeatID // in the order of arrival, so that offers are the same from run to run
+	peers  map[SeatID]*peer
+	looked time.Time // at everybody's connections
+	order  []SeatID  // in the order of arrival, so that offers are the same from run to run
 }
 
 // order is the closed set of what a room is asked to do.
@@ -56,6 +57,10 @@ type (
 		seat SeatID
 		err  chan<- error
 	}
+	restartOrder struct {
+		seat SeatID
+		err  chan<- error
+	}
 	// changedOrder: a connection may be in another state.
 	changedOrder struct {
 		seat SeatID
@@ -81,6 +86,7 @@ func (publishOrder) isOrder() {}
 func (viewOrder) isOrder()    {}
 func (answerOrder) isOrder()  {}
 func (leaveOrder) isOrder()   {}
+func (restartOrder) isOrder() {}
 func (changedOrder) isOrder() {}
 func (failedOrder) isOrder()  {}
 func (statsOrder) isOrder()   {}
@@ -129,6 +135,7 @@ func (r *room) run() {
 			r.handle(o)
 		case <-timer.C:
 			r.overdue()
+			r.look()
 		case <-r.quit:
 			return
 		}
@@ -168,6 +175,8 @@ func (r *room) handle(o order) {
 		o.err <- r.subscribed(o)
 	case showOrder:
 		o.err <- r.show(o)
+	case restartOrder:
+		o.err <- r.restart(o.seat)
 	case leaveOrder:
 		r.leave(o)
 	case changedOrder:
@@ -341,6 +350,16 @@ func (r *room) lose(p *peer, operation string, err error) {
 	r.refresh()
 }
 
+// restart is a seat that looks for another way to the box.
+func (r *room) restart(seat SeatID) error {
+	p := r.peers[seat]
+	if p == nil || p.lost {
+		return ErrNoSeat
+	}
+	r.renew(p)
+	return nil
+}
+
 func (r *room) leave(o leaveOrder) {
 	p := r.peers[o.seat]
 	if p == nil {
@@ -384,22 +403,28 @@ func (r *room) close(p *peer, done chan<- error) {
 	})
 }
 
-// untilDue is how long until an offer's answer is overdue.
+// untilDue is how long until an offer's answer is overdue, or the seats are to be looked at.
 func (r *room) untilDue() time.Duration {
 	wait := time.Hour
 	now := r.plane.now()
 	for _, p := range r.peers {
-		if p.offered != nil && !p.lost {
+		if p.awaited() {
 			wait = min(wait, p.due.Sub(now))
 		}
+	}
+	if next, any := r.nextLook(); any {
+		wait = min(wait, next.Sub(now))
 	}
 	return max(wait, 0)
 }
 
+// awaited tells whether an answer is waited for with a clock. Whoever is not reached cannot answer.
+func (p *peer) awaited() bool { return p.offered != nil && !p.lost && !p.interrupted }
+
 func (r *room) overdue() {
 	now := r.plane.now()
 	for _, id := range r.order {
-		if p := r.peers[id]; p.offered != nil && !p.lost && !now.Before(p.due) {
+		if p := r.peers[id]; p.awaited() && !now.Before(p.due) {
 			r.lose(p, "offer not answered", nil)
 		}
 	}
