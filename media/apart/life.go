@@ -225,7 +225,7 @@ func (l *life) told(f frame) error {
 		if !there {
 			return nil
 		}
-	case media.Subscribe, media.Connected, media.Paused, media.Lost:
+	case media.Subscribe, media.Connected, media.Paused, media.Interrupted, media.Resumed, media.Lost:
 		at := l.seats[e.Seat]
 		if at == nil {
 			return nil // it left meanwhile

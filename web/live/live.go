@@ -23,6 +23,7 @@
 //	{"t":"publish",    "seat":"…", "sdp":"v=0…", "sources":{"0":"microphone","1":"camera","2":"screen"}}
 //	{"t":"subscribed", "seat":"…", "revision":1, "sdp":"v=0…"}
 //	{"t":"show",       "seat":"…", "pictures":[{"seat":"…","source":"camera","width":1280,"height":720}]}
+//	{"t":"restart",    "seat":"…"}
 //	{"t":"rejoin",     "seat":"…"}
 //	{"t":"devices",    "microphone":true, "camera":false, "screen":false}
 //	{"t":"text",       "line":1, "text":"Guten T", "done":false}
@@ -42,6 +43,7 @@
 //	{"t":"paused",     "seat":"…", "pictures":[{"seat":"…","source":"camera"}]}
 //	{"t":"text",       "side":"citizen"|"clerk", "name":"Frau Weber", "line":1, "text":"Guten T", "done":false}
 //	{"t":"devices",    "side":"citizen"|"clerk", "microphone":true, "camera":false, "screen":false}
+//	{"t":"interrupted","side":"citizen"|"clerk", "interrupted":true}
 //	{"t":"replaced"}
 //	{"t":"ended",      "reason":"signed-out"|"visit-over"|"shutdown"|"slow"}
 //	{"t":"problem",    "code":"malformed", "title":"…"}   (title: German, to be shown)
@@ -56,6 +58,11 @@
 // devicePixelRatio), so that no more is sent than is seen: all pictures each time, at most 64; one that is not named is not
 // shown, and a hidden page shows none. A page sends it on change, at most about twice a second; until the first one
 // everything counts as shown in full. "paused" names the received pictures that rest so that the sound stays, all each time.
+//
+// "interrupted" tells that the box does not hear a side's sound and picture, or that it does again. The page of that side
+// restarts ICE: by a "publish" with other credentials for the connection that it sends on; the one that it receives on the
+// box offers anew by itself. It is said again every three seconds, and to a page that comes back. "restart" is for a page that
+// sees by itself that its way to the box is another now: it asks for that offer.
 //
 // # Close codes
 //
@@ -83,6 +90,7 @@ const (
 	Publish    = "publish"    // Seat, SDP, Sources
 	Subscribed = "subscribed" // Seat, Revision, SDP
 	Show       = "show"       // Seat, Pictures
+	Restart    = "restart"    // Seat: its way to the box is another now; a subscribe follows
 	Rejoin     = "rejoin"     // Seat: its media failed; a new seat follows
 	Devices    = "devices"    // Microphone, Camera, Screen (both ways)
 	Text       = "text"       // Line, Text, Done (both ways)
@@ -91,17 +99,18 @@ const (
 
 // Types of message, server to client.
 const (
-	Pong      = "pong"
-	Visit     = "visit"     // View: appliance.VisitView
-	Desk      = "desk"      // View: appliance.DeskView
-	SeatGiven = "seat"      // Seat, Room, ICEServers, Layers
-	Unseat    = "unseat"    // Seat
-	Published = "published" // Seat, SDP, Late
-	Subscribe = "subscribe" // Seat, Revision, SDP, Late, Tracks
-	Paused    = "paused"    // Seat, Pictures
-	Replaced  = "replaced"
-	Ended     = "ended"   // Reason
-	Problem   = "problem" // Code, Title
+	Pong        = "pong"
+	Visit       = "visit"       // View: appliance.VisitView
+	Desk        = "desk"        // View: appliance.DeskView
+	SeatGiven   = "seat"        // Seat, Room, ICEServers, Layers
+	Unseat      = "unseat"      // Seat
+	Published   = "published"   // Seat, SDP, Late
+	Subscribe   = "subscribe"   // Seat, Revision, SDP, Late, Tracks
+	Paused      = "paused"      // Seat, Pictures
+	Interrupted = "interrupted" // Side, Interrupted
+	Replaced    = "replaced"
+	Ended       = "ended"   // Reason
+	Problem     = "problem" // Code, Title
 )
 
 // ICEServer is one entry of RTCConfiguration.iceServers.
