@@ -29,6 +29,7 @@ type peer struct {
 	// interrupted was told, and Resumed was not: a connection is silent. Its answers may be late; ICE tells when it is over.
 	interrupted bool
 	told        time.Time // when Interrupted was, last
+	astray      bool      // at the last look the receiving connection was down
 	lost        bool      // Lost was told: nothing more is negotiated
 }
 

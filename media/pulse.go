@@ -42,17 +42,22 @@ func (p *pulse) look(now time.Time, sign bool) (ask bool) {
 // over tells whether nothing came for so long that nothing is to be hoped for.
 func (p *pulse) over(now time.Time) bool { return p.down && now.Sub(p.heard) >= overAfter }
 
-// look looks whether the other side is there, and asks it where it is silent. It tells whether it is given up for now.
-func (c *connection) look(now time.Time) (down bool) {
-	out := c.outlet.Load()
-	if out == nil || c.condition() != up {
-		return false
+// look looks whether the other side is there, and asks it where it is silent. It tells whether it is given up for now, or has
+// come back. There may be no connection.
+func (c *connection) look(now time.Time) (down, back bool) {
+	if c == nil || c.condition() != up {
+		return false, false
 	}
+	out := c.outlet.Load()
+	if out == nil {
+		return false, false
+	}
+	was := c.pulse.down
 	// Both are to be asked: each forgets its sign.
 	sign := c.sign.Swap(false)
 	sign = out.Heard() || sign
 	out.Look(c.pulse.look(now, sign))
-	return c.pulse.down
+	return c.pulse.down, was && !c.pulse.down
 }
 
 // nextLook is when the seats are to be looked at; false: nobody is connected.
@@ -79,22 +84,41 @@ func (r *room) look() {
 		if p.lost {
 			continue
 		}
-		in := p.in != nil && p.in.look(now)
-		was := p.out != nil && p.out.pulse.down
-		out := p.out != nil && p.out.look(now)
+		in, cameIn := p.in.look(now)
+		out, cameOut := p.out.look(now)
+		p.anew(cameIn, cameOut)
+		renew := out && !p.astray
+		p.astray = out
 		switch {
 		case in && p.in.pulse.over(now) || out && p.out.pulse.over(now):
 			r.lose(p, "nothing heard", nil)
 			continue
 		case (in || out) && (!p.interrupted || !now.Before(p.told.Add(againEvery))):
-			p.interrupted, p.told, was = true, now, false
+			p.interrupted, p.told, renew = true, now, out
 			r.plane.events.tell(Event{Kind: Interrupted, Room: r.id, Seat: p.seat})
 		case !in && !out && p.interrupted:
 			p.interrupted, p.due = false, now.Add(answerWithin)
 			r.plane.events.tell(Event{Kind: Resumed, Room: r.id, Seat: p.seat})
 		}
-		if out && !was {
+		if renew {
 			r.renew(p)
+		}
+	}
+}
+
+// anew has the pictures begin with a key frame behind the hole that a connection left which is heard again. Otherwise a
+// browser would wait for three seconds for what is missing until it asks for one.
+func (p *peer) anew(in, out bool) {
+	if in {
+		for _, t := range p.tracks {
+			for _, r := range t.receivers() {
+				r.wantKey()
+			}
+		}
+	}
+	if out {
+		for _, l := range p.lanes {
+			l.sender.wantKey()
 		}
 	}
 }

@@ -304,8 +304,8 @@ func TestRestartOfICE(t *testing.T) {
 	b.mu.Unlock()
 	b.until("the picture after the restart", func() bool { return len(s.packets) > before+500 })
 	b.mu.Lock()
+	defer b.mu.Unlock() // continuous may end the test
 	continuous(t, s.packets)
-	b.mu.Unlock()
 }
 
 // A seat that asks for another way gets an offer with other credentials; keys, numbers and the stream go on. While the answer

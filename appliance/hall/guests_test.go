@@ -222,7 +222,7 @@ func TestGuestsAndFaults(t *testing.T) {
 			b.must(b.Dismiss(t.Context(), one))
 			time.Sleep(3 * time.Second)
 			b.plane.set(func(p *plane) { p.stuck = nil })
-			time.Sleep(time.Second)
+			time.Sleep(time.Second + time.Millisecond) // the next try, and not the same moment
 			if got := b.seated(); len(got) > 0 {
 				t.Errorf("seated %v", got)
 			}
