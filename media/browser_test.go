@@ -223,18 +223,24 @@ func (s *source) watch() {
 // offer negotiates the publishing connection as it stands.
 func (b *browser) offer() {
 	b.t.Helper()
+	if err := b.negotiate(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *browser) negotiate() error {
 	if b.mangle == nil {
 		b.mangle = func(sdp string) string { return sdp }
 	}
 	offer, err := b.pub.CreateOffer(&webrtc.OfferOptions{ICERestart: b.restart})
 	b.restart = false
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	// As our page: the offer leaves without waiting for candidates, of which the box wants none. (The library sometimes never
 	// tells that it has gathered after a restart.)
 	if err := b.pub.SetLocalDescription(offer); err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	sources := map[string]media.Source{}
 	for _, tr := range b.pub.GetTransceivers() {
@@ -244,13 +250,27 @@ func (b *browser) offer() {
 	}
 	answer, err := b.hall.plane.Publish(context.Background(), b.seat, media.Offer{SDP: b.mangle(b.pub.LocalDescription().SDP), Sources: sources})
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	if err := b.pub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: b.reach(answer.SDP)}); err != nil {
-		b.t.Fatalf("%v\n%s", err, answer.SDP)
+		return fmt.Errorf("%w\n%s", err, answer.SDP)
 	}
-	if err := b.dial(b.pub, answer.Late); err != nil {
-		b.t.Fatal(err)
+	return b.dial(b.pub, answer.Late)
+}
+
+// restarted offers the publishing connection, if there is one, with a restart of ICE.
+func (b *browser) restarted() {
+	b.work.Lock()
+	defer b.work.Unlock()
+	b.mu.Lock()
+	gone := b.gone
+	b.mu.Unlock()
+	if b.pub == nil || gone {
+		return
+	}
+	b.restart = true
+	if err := b.negotiate(); err != nil {
+		b.t.Error(err)
 	}
 }
 

@@ -47,9 +47,12 @@ type connection struct {
 	rtcp func([]rtcp.Packet) error
 
 	// Of the newest descriptions. Owned by the room.
-	ufrag, password           string
-	theirUfrag, theirPassword string
-	started                   bool
+	ours, theirs credentials
+	next         credentials // ours in an offer that is out and restarts ICE; empty: there is none
+	started      bool
+	pulse        pulse
+
+	sign atomic.Bool // something genuine came since this was looked at
 
 	reached   atomic.Uint32 // a condition
 	refused   atomic.Bool   // the DTLS handshake failed
@@ -89,9 +92,9 @@ func newConnection(e *engine, way direction, profiles []dtls.SRTPProtectionProfi
 	c.inbound.conn = c
 	c.records = packetio.NewBuffer()
 	c.records.SetLimitSize(recordsBuffered)
-	c.ufrag, c.password = rand.Text()[:16], rand.Text()
+	c.ours = newCredentials()
 	var err error
-	if c.agent, err = e.agent(c, c.ufrag, c.password); err != nil {
+	if c.agent, err = e.agent(c); err != nil {
 		return nil, err
 	}
 	err = errors.Join(
@@ -130,13 +133,14 @@ func (c *connection) gather() error {
 	case <-time.After(gatherWithin):
 		return errors.New("register with the port: no answer")
 	}
-	c.outlet.Store(c.engine.mux.Outlet(c.ufrag))
+	c.outlet.Store(c.engine.mux.Outlet(c.ours.ufrag))
 	return nil
 }
 
 // meet is told of the other side's description, each time anew. The first starts the connection; one with other ICE
 // credentials begins a new way for it, while keys and numbers go on (RFC 8445, section 9). client: we begin with DTLS.
 func (c *connection) meet(d description, client bool) error {
+	theirs := credentials{d.ufrag, d.password}
 	switch {
 	case !c.started:
 		config, err := c.engine.handshake(c.ctx, c.profiles, d.fingerprint)
@@ -144,22 +148,18 @@ func (c *connection) meet(d description, client bool) error {
 			return err
 		}
 		c.started = true
-		c.theirUfrag, c.theirPassword = d.ufrag, d.password
+		c.theirs = theirs
 		c.ended.Add(1)
 		c.run(func() {
 			defer c.ended.Done()
-			c.establish(d.ufrag, d.password, config, client)
+			c.establish(theirs, config, client)
 		})
-	case d.ufrag != c.theirUfrag || d.password != c.theirPassword:
-		c.theirUfrag, c.theirPassword = d.ufrag, d.password
-		c.ufrag, c.password = rand.Text()[:16], rand.Text()
-		if err := c.agent.Restart(c.ufrag, c.password); err != nil {
-			return fmt.Errorf("restart ICE: %w", err)
+	case theirs != c.theirs || c.next.ufrag != "":
+		if c.next.ufrag == "" {
+			c.next = newCredentials()
 		}
-		if err := c.agent.SetRemoteCredentials(d.ufrag, d.password); err != nil {
-			return fmt.Errorf("restart ICE: %w", err)
-		}
-		if err := c.gather(); err != nil {
+		c.theirs, c.ours, c.next = theirs, c.next, credentials{}
+		if err := c.restart(); err != nil {
 			return fmt.Errorf("restart ICE: %w", err)
 		}
 	}
@@ -167,10 +167,22 @@ func (c *connection) meet(d description, client bool) error {
 	return nil
 }
 
+// restart lets the agent forget the old way. The browser's first checks of the new one may have come too early; it repeats
+// them.
+func (c *connection) restart() error {
+	if err := c.agent.Restart(c.ours.ufrag, c.ours.password); err != nil {
+		return err
+	}
+	if err := c.agent.SetRemoteCredentials(c.theirs.ufrag, c.theirs.password); err != nil {
+		return err
+	}
+	return c.gather()
+}
+
 // establish brings the connection up and stays with it until DTLS ends.
-func (c *connection) establish(ufrag, password string, config *dtls.Config, client bool) {
+func (c *connection) establish(theirs credentials, config *dtls.Config, client bool) {
 	defer c.reach(failed)
-	out, err := c.agent.Accept(c.ctx, ufrag, password)
+	out, err := c.agent.Accept(c.ctx, theirs.ufrag, theirs.password)
 	if err != nil {
 		return // it is being closed
 	}
@@ -287,13 +299,22 @@ func (c *connection) close() error {
 	}
 }
 
+// credentials are what one side's checks are signed with (RFC 8445, section 5.3).
+type credentials struct{ ufrag, password string }
+
+func newCredentials() credentials { return credentials{rand.Text()[:16], rand.Text()} }
+
 // own is our side of the description: everything but the sections.
 func (c *connection) own(setup string) (description, error) {
 	_, fingerprint, err := c.engine.identity()
 	if err != nil {
 		return description{}, err
 	}
-	return description{ufrag: c.ufrag, password: c.password, fingerprint: fingerprint, setup: setup, lite: true}, nil
+	ours := c.ours
+	if c.next.ufrag != "" {
+		ours = c.next
+	}
+	return description{ufrag: ours.ufrag, password: ours.password, fingerprint: fingerprint, setup: setup, lite: true}, nil
 }
 
 // report sends RTCP.

@@ -9,6 +9,6 @@ type asker interface {
 // ask lets the port ask for consent in the name of a connection whose two descriptions are in place.
 func (e *engine) ask(c *connection) {
 	if port, ok := e.mux.(asker); ok {
-		port.Consent(c.ufrag, c.theirUfrag, c.theirPassword)
+		port.Consent(c.ours.ufrag, c.theirs.ufrag, c.theirs.password)
 	}
 }

@@ -43,7 +43,8 @@
 //
 //   - One for each room owns its state: peers, tracks, lanes, negotiation, who speaks. Others send it orders over a bounded
 //     inbox; senders of orders wait, with a context. It calls into the libraries, which answer within milliseconds. It never
-//     waits for a browser, an event's reader or a connection's end.
+//     waits for a browser, an event's reader or a connection's end. Five times a second
+//     it looks whether its connections have been heard, ten times who speaks.
 //   - One for each connection and family of addresses, the ICE agent's: the way of a packet, as above. It must not block.
 //     It takes a sender's lock for as long as one subscriber's packets take to be encrypted, and writes to the port, which
 //     drops rather than waits. A subscriber that is slow or gone costs it a dropped packet.
@@ -56,6 +57,18 @@
 // Every goroutine belongs to a connection, a room or the plane, whose end waits for it. A panic in any of a room's
 // goroutines, or on the way of a packet, ends that room (RoomEnded) and no other; those inside the libraries end the
 // process, which is why the plane is to have its own.
+//
+// # Who is silent
+//
+// Whoever is there is heard: by packets and reports that are genuine, by checks, by answers to ours. A connection that was
+// not for 0.6 s is asked at each look (package port does, with a check), and when five questions and 1.6 s have passed
+// without an answer its seat is Interrupted, until all its connections are heard again (Resumed), or for 20 s (Lost). So a
+// cable that was pulled is known within two seconds. Behind a router that gave the browser another address neither side
+// can reach the other, and a browser checks anew after two to six seconds only. Therefore Interrupted is also what its
+// page acts on: it restarts ICE on the publishing connection by an offer, and the room offers the receiving one with other
+// credentials. Nothing else changes: keys, numbers, streams and the seat go on. Credentials that are offered count from
+// the answer on; until then the old way is as good as ever. Who restarts where there is no way gives up on it after a
+// while, so both are repeated every three seconds.
 //
 // # Who owns a buffer
 //

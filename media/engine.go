@@ -155,12 +155,12 @@ const (
 )
 
 // agent makes the ICE agent of a connection: lite, on the one port, and deaf to every candidate.
-func (e *engine) agent(c *connection, ufrag, password string) (*ice.Agent, error) {
+func (e *engine) agent(c *connection) (*ice.Agent, error) {
 	disconnected, dead, keepalive := iceDisconnected, iceFailed, iceKeepalive
 	a, err := ice.NewAgent(&ice.AgentConfig{
 		Lite:                true,
-		LocalUfrag:          ufrag,
-		LocalPwd:            password,
+		LocalUfrag:          c.ours.ufrag,
+		LocalPwd:            c.ours.password,
 		UDPMux:              guardedMux{UDPMux: e.mux, conn: c},
 		Net:                 noNetwork{},
 		NetworkTypes:        []ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6},

@@ -4,7 +4,7 @@ import "sync"
 
 // events hands the plane's events to their one reader. Nobody who tells an event ever waits: it is kept in a list
 // until the reader takes it. The list holds each kind once for a seat, and of several offers the newest, so it is
-// never longer than four times the seats and twice the rooms; nothing that matters is dropped. What a seat has left in it
+// never longer than six times the seats and twice the rooms; nothing that matters is dropped. What a seat has left in it
 // goes when the seat leaves.
 type events struct {
 	out  chan Event

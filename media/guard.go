@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/pion/ice/v2"
+	"github.com/pion/stun"
 	"github.com/pion/transport/v2"
 
 	"schalter/media/port"
@@ -82,7 +84,7 @@ func (m guardedMux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error)
 		return nil, err
 	}
 	q, _ := c.(queue)
-	return guardedConn{PacketConn: c, queue: q, conn: m.conn}, nil
+	return guardedConn{PacketConn: c, queue: q, conn: m.conn, places: newPlaces(m.conn.ours.password)}, nil
 }
 
 // Close implements ice.UDPMux: the port is not the agent's to close.
@@ -93,8 +95,42 @@ type queue interface{ Waiting() int }
 
 type guardedConn struct {
 	net.PacketConn
-	queue queue // nil: it cannot tell
-	conn  *connection
+	queue  queue // nil: it cannot tell
+	conn   *connection
+	places *places
+}
+
+// maxPlaces is from how many addresses a seat may check, of one family and until ICE restarts: the agent keeps a candidate for
+// each, and looks through all of them at every check. A browser has a handful; a bad router gives it one more now and then.
+const maxPlaces = 512
+
+// places are the addresses that genuine checks came from. Its owner is the goroutine that reads.
+type places struct {
+	password stun.MessageIntegrity
+	known    map[netip.AddrPort]struct{}
+}
+
+func newPlaces(password string) *places {
+	return &places{password: stun.NewShortTermIntegrity(password), known: map[netip.AddrPort]struct{}{}}
+}
+
+// admits tells whether the agent may see a message. A check from an address that is new must be genuine to count: else anybody
+// could use them up for the seat.
+func (p *places) admits(b []byte, from net.Addr) bool {
+	u, ok := from.(*net.UDPAddr)
+	if !ok || len(b) < 2 || b[0] != 0 || b[1] != 1 { // RFC 8489, section 5: a Binding request
+		return true
+	}
+	at := u.AddrPort()
+	if _, known := p.known[at]; known {
+		return true
+	}
+	m := stun.Message{Raw: b}
+	if len(p.known) >= maxPlaces || m.Decode() != nil || p.password.Check(&m) != nil {
+		return false
+	}
+	p.known[at] = struct{}{}
+	return true
 }
 
 // ReadFrom implements net.PacketConn. The agent's goroutine that calls it is the one that does all work on media: there
@@ -119,7 +155,9 @@ func (c guardedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 			}
 		default:
 			c.conn.inbound.rest()
-			return n, from, nil
+			if c.places.admits(b[:n], from) {
+				return n, from, nil
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -25,6 +26,7 @@ type hall struct {
 	mu       sync.Mutex
 	browsers map[media.SeatID]*browser
 	told     []media.Event
+	restarts bool          // browsers look for another way when they are told that they are not heard, as our page does
 	bell     chan struct{} // closed and replaced at every event
 }
 
@@ -106,13 +108,16 @@ func newHallAt(t testing.TB, mux media.UDPMux, addresses func() media.Addresses,
 func (h *hall) run() {
 	for e := range h.plane.Events() {
 		h.mu.Lock()
-		b := h.browsers[e.Seat]
+		b, restarts := h.browsers[e.Seat], h.restarts
 		h.told = append(h.told, e)
 		close(h.bell)
 		h.bell = make(chan struct{})
 		h.mu.Unlock()
 		if e.Kind == media.Subscribe && b != nil && !b.silent.Load() {
 			b.offers <- *e.Subscribe // the plane has one offer out at most
+		}
+		if e.Kind == media.Interrupted && b != nil && restarts {
+			b.wg.Go(b.restarted)
 		}
 	}
 }
@@ -127,12 +132,18 @@ func (h *hall) events() []media.Event {
 // event waits for an event.
 func (h *hall) event(kind media.EventKind, seat media.SeatID) media.Event {
 	h.t.Helper()
+	return h.until(fmt.Sprintf("%s for %q", kind, seat), func(e media.Event) bool { return e.Kind == kind && e.Seat == seat })
+}
+
+// until waits for the first event that is meant.
+func (h *hall) until(what string, meant func(media.Event) bool) media.Event {
+	h.t.Helper()
 	deadline := time.After(patience)
 	seen := 0
 	for {
 		h.mu.Lock()
 		for ; seen < len(h.told); seen++ {
-			if e := h.told[seen]; e.Kind == kind && e.Seat == seat {
+			if e := h.told[seen]; meant(e) {
 				h.mu.Unlock()
 				return e
 			}
@@ -142,7 +153,7 @@ func (h *hall) event(kind media.EventKind, seat media.SeatID) media.Event {
 		select {
 		case <-bell:
 		case <-deadline:
-			h.t.Fatalf("no event %s for %q", kind, seat)
+			h.t.Fatalf("no event: %s", what)
 		}
 	}
 }

@@ -126,6 +126,9 @@ func (i *inbound) take(b []byte, last bool) (alive bool) {
 			i.drain()
 		}
 		if i.heard {
+			if !i.conn.sign.Load() {
+				i.conn.sign.Store(true) // the room looks a few times a second; the line is not written for each packet
+			}
 			if now := i.conn.engine.now(); now.Sub(i.told) >= aliveEvery {
 				i.heard, i.told, alive = false, now, true
 			}

@@ -60,11 +60,24 @@ func (r *router) forget(t *testing.T) {
 }
 
 // R14: a browser's address changes under it, for both connections at once. It keeps its seat, and pictures are back both
-// ways. The library checks every two seconds, as browsers do, and nominates nothing anew, as Firefox.
+// ways within three seconds: our page restarts ICE when the box tells it that it is not heard. The library checks every two
+// seconds, as browsers do, and nominates nothing anew, as Firefox. Nothing else runs beside this test, for its promise is a time.
 func TestAddressChangesKeepTheSeat(t *testing.T) {
 	skipIfRacing(t)
+	if p95 := changeAddresses(t, 5, true); p95 > 3*time.Second {
+		t.Errorf("the pictures were back after %v", p95)
+	}
+}
+
+// The same without a page that does anything, as of a foreign seat: the library's own checks bring it back.
+func TestAddressChangesKeepAForeignSeat(t *testing.T) {
+	skipIfRacing(t)
 	t.Parallel()
-	pairs, changes := 5, 4
+	changeAddresses(t, 2, false)
+}
+
+func changeAddresses(t *testing.T, changes int, page bool) (p95 time.Duration) {
+	const pairs = 4
 	if testing.Short() {
 		changes = 1
 	}
@@ -74,7 +87,7 @@ func TestAddressChangesKeepTheSeat(t *testing.T) {
 		for n := range pairs {
 			t.Run(strconv.Itoa(n), func(t *testing.T) {
 				t.Parallel()
-				took := changeAddress(t, changes)
+				took := changeAddress(t, changes, page)
 				mu.Lock()
 				defer mu.Unlock()
 				back = append(back, took...)
@@ -85,11 +98,13 @@ func TestAddressChangesKeepTheSeat(t *testing.T) {
 		t.Fatalf("%d changes", len(back))
 	}
 	slices.Sort(back)
+	p95 = back[len(back)*95/100-1]
 	t.Logf("%d changes of address; pictures back both ways after %v (median), %v (p95), %v (most)",
-		len(back), back[len(back)/2], back[len(back)*95/100-1], back[len(back)-1])
+		len(back), back[len(back)/2], p95, back[len(back)-1])
+	return p95
 }
 
-func changeAddress(t *testing.T, changes int) (took []time.Duration) {
+func changeAddress(t *testing.T, changes int, page bool) (took []time.Duration) {
 	var mu sync.Mutex
 	var all []*router
 	h := newHall(t, func(c net.PacketConn) net.PacketConn {
@@ -98,6 +113,7 @@ func changeAddress(t *testing.T, changes int) (took []time.Duration) {
 		all = append(all, &router{PacketConn: c, now: c})
 		return all[len(all)-1]
 	})
+	h.restarts = page
 	a := h.join("room", "a")
 	film(t, a.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
 	b := h.join("room", "b")

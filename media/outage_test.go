@@ -64,12 +64,16 @@ func TestOutageEndsNoTalk(t *testing.T) {
 	w.set(1)
 	time.Sleep(nothing)
 	w.set(0)
+	h.event(media.Interrupted, "a")
+	h.event(media.Interrupted, "b")
 	began := time.Now()
 	var back [2]time.Duration
 	var both sync.WaitGroup
 	both.Go(func() { a.goesOn("b", 50); back[0] = time.Since(began) })
 	both.Go(func() { b.goesOn("a", 50); back[1] = time.Since(began) })
 	both.Wait()
+	h.event(media.Resumed, "a")
+	h.event(media.Resumed, "b")
 	h.wholeSoFar(t)
 	if most := max(back[0], back[1]); most > 5*time.Second {
 		t.Errorf("the picture was back after %v", most)

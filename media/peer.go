@@ -26,7 +26,11 @@ type peer struct {
 
 	published bool // the publishing connection came up, and Connected was told
 	receiving bool // the receiving connection is up
-	lost      bool // Lost was told: nothing more is negotiated
+	// interrupted was told, and Resumed was not: a connection is silent. Its answers may be late; ICE tells when it is over.
+	interrupted bool
+	told        time.Time // when Interrupted was, last
+	astray      bool      // at the last look the receiving connection was down
+	lost        bool      // Lost was told: nothing more is negotiated
 }
 
 // codecChoice is what a publisher's section comes down to.

@@ -260,6 +260,22 @@ func (p *Plane) Subscribed(ctx context.Context, seat SeatID, revision int, sdp s
 	return nil
 }
 
+// Restart offers the seat its receiving connection with other credentials of ICE, by a Subscribe event: its browser's way to
+// the box is another now, or may be. For its publishing connection the browser restarts ICE by Publish. A seat that
+// receives nothing yet is no error.
+func (p *Plane) Restart(ctx context.Context, seat SeatID) error {
+	r, err := p.room(seat)
+	if err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	answer := make(chan error, 1)
+	got, err := ask(ctx, r, restartOrder{seat, answer}, answer)
+	if err = cmp.Or(err, got); err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	return nil
+}
+
 // Leave closes the seat's connections and waits until they are.
 func (p *Plane) Leave(ctx context.Context, seat SeatID) error {
 	r, err := p.room(seat)

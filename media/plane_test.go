@@ -463,6 +463,11 @@ func TestVanishedBrowserIsLost(t *testing.T) {
 	b.until("the picture", func() bool { s := b.got("a", media.Camera); return s != nil && len(s.packets) > 10 })
 	off.Store(true)
 	began := time.Now()
+	h.event(media.Interrupted, "a")
+	h.event(media.Interrupted, "b")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("noticed after %v", took)
+	}
 	h.event(media.Lost, "a")
 	h.event(media.Lost, "b")
 	if took := time.Since(began); took < 10*time.Second {

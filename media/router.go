@@ -24,9 +24,10 @@ type room struct {
 	done  chan struct{} // closed when the goroutine has ended
 	wg    sync.WaitGroup
 
-	peers map[SeatID]*peer
-	order []SeatID // in the order of arrival, so that offers are the same from run to run
-	floor floor
+	peers  map[SeatID]*peer
+	looked time.Time // at everybody's connections
+	order  []SeatID  // in the order of arrival, so that offers are the same from run to run
+	floor  floor
 }
 
 // order is the closed set of what a room is asked to do.
@@ -57,6 +58,10 @@ type (
 		seat SeatID
 		err  chan<- error
 	}
+	restartOrder struct {
+		seat SeatID
+		err  chan<- error
+	}
 	// changedOrder: a connection may be in another state.
 	changedOrder struct {
 		seat SeatID
@@ -82,6 +87,7 @@ func (publishOrder) isOrder() {}
 func (viewOrder) isOrder()    {}
 func (answerOrder) isOrder()  {}
 func (leaveOrder) isOrder()   {}
+func (restartOrder) isOrder() {}
 func (changedOrder) isOrder() {}
 func (failedOrder) isOrder()  {}
 func (statsOrder) isOrder()   {}
@@ -131,6 +137,7 @@ func (r *room) run() {
 		case <-timer.C:
 			r.overdue()
 			r.hear()
+			r.look()
 		case <-r.quit:
 			return
 		}
@@ -170,6 +177,8 @@ func (r *room) handle(o order) {
 		o.err <- r.subscribed(o)
 	case showOrder:
 		o.err <- r.show(o)
+	case restartOrder:
+		o.err <- r.restart(o.seat)
 	case leaveOrder:
 		r.leave(o)
 	case changedOrder:
@@ -348,6 +357,16 @@ func (r *room) lose(p *peer, operation string, err error) {
 	r.refresh()
 }
 
+// restart is a seat that looks for another way to the box.
+func (r *room) restart(seat SeatID) error {
+	p := r.peers[seat]
+	if p == nil || p.lost {
+		return ErrNoSeat
+	}
+	r.renew(p)
+	return nil
+}
+
 func (r *room) leave(o leaveOrder) {
 	p := r.peers[o.seat]
 	if p == nil {
@@ -391,7 +410,7 @@ func (r *room) close(p *peer, done chan<- error) {
 	})
 }
 
-// untilDue is how long until an offer's answer is overdue, or it is time to look at who speaks.
+// untilDue is how long until an offer's answer is overdue, or it is time to look at who speaks or at the seats.
 func (r *room) untilDue() time.Duration {
 	wait := time.Hour
 	now := r.plane.now()
@@ -399,17 +418,23 @@ func (r *room) untilDue() time.Duration {
 		wait = r.floor.next.Sub(now)
 	}
 	for _, p := range r.peers {
-		if p.offered != nil && !p.lost {
+		if p.awaited() {
 			wait = min(wait, p.due.Sub(now))
 		}
+	}
+	if next, any := r.nextLook(); any {
+		wait = min(wait, next.Sub(now))
 	}
 	return max(wait, 0)
 }
 
+// awaited tells whether an answer is waited for with a clock. Whoever is not reached cannot answer.
+func (p *peer) awaited() bool { return p.offered != nil && !p.lost && !p.interrupted }
+
 func (r *room) overdue() {
 	now := r.plane.now()
 	for _, id := range r.order {
-		if p := r.peers[id]; p.offered != nil && !p.lost && !now.Before(p.due) {
+		if p := r.peers[id]; p.awaited() && !now.Before(p.due) {
 			r.lose(p, "offer not answered", nil)
 		}
 	}

@@ -304,6 +304,66 @@ func TestRestartOfICE(t *testing.T) {
 	b.mu.Unlock()
 	b.until("the picture after the restart", func() bool { return len(s.packets) > before+500 })
 	b.mu.Lock()
+	defer b.mu.Unlock() // continuous may end the test
 	continuous(t, s.packets)
+}
+
+// A seat that asks for another way gets an offer with other credentials; keys, numbers and the stream go on. While the answer
+// is out, asking again changes nothing, and an offer that was out is replaced.
+func TestRestartOfTheReceivingConnection(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	a, b := h.join("room", "a"), h.join("room", "b")
+	if err := h.plane.Restart(t.Context(), "b"); err != nil {
+		t.Errorf("a seat that receives nothing: %v", err)
+	}
+	film(t, a.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
+	b.until("the picture", func() bool { s := b.got("a", media.Camera); return s != nil && len(s.packets) > 50 })
+	b.mu.Lock()
+	s := b.got("a", media.Camera)
 	b.mu.Unlock()
+	b.silent.Store(true)
+	c := h.join("room", "c")
+	film(t, c.publish(map[media.Source]string{media.Camera: "video/VP8"})[media.Camera], "video/VP8")
+	out := h.event(media.Subscribe, "b")
+	h.until("c is offered to b", func(e media.Event) bool {
+		return e.Kind == media.Subscribe && e.Seat == "b" && e.Subscribe.Revision == 2
+	})
+	for range 3 {
+		if err := h.plane.Restart(t.Context(), "b"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := h.until("another way", func(e media.Event) bool {
+		return e.Kind == media.Subscribe && e.Seat == "b" && e.Subscribe.Revision == 3
+	})
+	if ufragOf(out.Subscribe.SDP) == ufragOf(again.Subscribe.SDP) || len(again.Subscribe.Tracks) != 2 {
+		t.Errorf("%+v", again.Subscribe)
+	}
+	b.silent.Store(false)
+	b.offers <- *again.Subscribe
+	b.mu.Lock()
+	before := len(s.packets)
+	b.mu.Unlock()
+	b.until("both pictures after it", func() bool {
+		other := b.got("c", media.Camera)
+		return len(s.packets) > before+500 && other != nil && len(other.packets) > 50
+	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	continuous(t, s.packets)
+	for _, e := range h.events() {
+		if e.Kind == media.Subscribe && e.Seat == "b" && e.Subscribe.Revision > 3 {
+			t.Error("it was offered once too often")
+		}
+	}
+	if err := h.plane.Restart(t.Context(), "nobody"); !errors.Is(err, media.ErrNoSeat) {
+		t.Errorf("nobody's seat: %v", err)
+	}
+}
+
+func ufragOf(sdp string) string {
+	_, rest, _ := strings.Cut(sdp, "a=ice-ufrag:")
+	ufrag, _, _ := strings.Cut(rest, "\r\n")
+	return ufrag
 }

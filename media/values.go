@@ -110,8 +110,14 @@ type EventKind string
 
 // Kinds of event.
 const (
-	Subscribe EventKind = "subscribe"  // send this offer to the seat's browser
-	Connected EventKind = "connected"  // the seat's publishing connection is up
+	Subscribe EventKind = "subscribe" // send this offer to the seat's browser
+	Connected EventKind = "connected" // the seat's publishing connection is up
+	// Interrupted: one of the seat's connections has been silent for two seconds, and does not answer. Whoever is there
+	// restarts ICE: by an offer for the publishing connection; for the receiving one an offer of the box follows. It is told
+	// again every three seconds.
+	Interrupted EventKind = "interrupted"
+	Resumed     EventKind = "resumed" // both are heard again
+
 	Paused    EventKind = "paused"     // other pictures than before are not sent to the seat, so that its sound stays
 	Lost      EventKind = "lost"       // a connection of the seat failed; it must rejoin with a new seat
 	Speaker   EventKind = "speaker"    // somebody else than before speaks in the room, or nobody; twice a second at most

@@ -89,6 +89,10 @@ func (p *plane) Show(_ context.Context, seat media.SeatID, shown []media.Shown) 
 	p.shown <- fmt.Sprint(seat, shown)
 	return nil
 }
+func (p *plane) Restart(_ context.Context, seat media.SeatID) error {
+	p.shown <- fmt.Sprint("restart ", seat)
+	return nil
+}
 func (p *plane) View(_ context.Context, _ media.SeatID, sdp string) (media.Answer, error) {
 	return media.Answer{SDP: "answer to " + sdp}, nil
 }

@@ -314,6 +314,8 @@ func (l *liveConn) take(ctx context.Context, b []byte) *refusal {
 		err = l.line.Subscribed(ctx, seat, m.Revision, m.SDP)
 	case live.Show:
 		err = l.line.Show(ctx, seat, shown(m.Pictures))
+	case live.Restart:
+		err = l.line.Restart(ctx, seat)
 	case live.Rejoin:
 		err = l.line.Rejoin(ctx, seat)
 	case live.Devices:
@@ -389,6 +391,8 @@ func (l *liveConn) message(p hall.Push) (live.ServerMessage, error) {
 		return live.ServerMessage{
 			T: live.Devices, Side: string(d.Side), Microphone: d.Microphone, Camera: d.Camera, Screen: d.Screen,
 		}, nil
+	case p.Interrupted != nil:
+		return live.ServerMessage{T: live.Interrupted, Side: string(p.Interrupted.Side), Interrupted: p.Interrupted.Now}, nil
 	case p.Replaced:
 		return live.ServerMessage{T: live.Replaced}, nil
 	case p.Ended != "":

@@ -171,6 +171,21 @@ func TestTalkByLiveConnection(t *testing.T) {
 			t.Errorf("speaker %+v", m)
 		}
 	}
+	citizen.send(live.ClientMessage{T: live.Restart, Seat: seat.Seat})
+	select {
+	case told := <-h.plane.shown:
+		if told != "restart "+seat.Seat {
+			t.Errorf("media was told %s", told)
+		}
+	case <-time.After(within):
+		t.Fatal("media was not told of the restart")
+	}
+	h.plane.events <- media.Event{Kind: media.Interrupted, Room: media.RoomID(seat.Room), Seat: media.SeatID(seat.Seat)}
+	for _, page := range []*page{citizen, clerk} {
+		if m := page.wants(live.Interrupted); m.Side != "citizen" || !m.Interrupted {
+			t.Errorf("interrupted %+v", m)
+		}
+	}
 	citizen.send(live.ClientMessage{T: live.Devices, Microphone: true})
 	if m := clerk.wants(live.Devices); !m.Microphone || m.Camera || m.Side != "citizen" {
 		t.Errorf("devices %+v", m)

@@ -42,7 +42,7 @@ func TestTableIsAuths(t *testing.T) {
 		}
 	}
 	for _, message := range []string{
-		live.Ping, live.Publish, live.Subscribed, live.Show, live.Rejoin, live.Devices, live.Text, live.TakeOver,
+		live.Ping, live.Publish, live.Subscribed, live.Show, live.Restart, live.Rejoin, live.Devices, live.Text, live.TakeOver,
 	} {
 		if !rows["live "+message] {
 			t.Errorf("auth has no row for the live message %s", message)

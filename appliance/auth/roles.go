@@ -86,6 +86,7 @@ func Table() []Rule {
 		{"live publish", talkers},
 		{"live subscribed", talkers},
 		{"live show", talkers},
+		{"live restart", talkers},
 		{"live rejoin", talkers},
 		{"live devices", talkers},
 		{"live text", talkers},

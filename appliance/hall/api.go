@@ -28,6 +28,8 @@ type MediaOut interface {
 	Subscribed(ctx context.Context, seat media.SeatID, revision int, sdp string) error
 	// Show tells at which sizes a seat shows the pictures that it receives: all of them; what is not named is not shown.
 	Show(ctx context.Context, seat media.SeatID, shown []media.Shown) error
+	// Restart has the seat's receiving connection offered anew, by an event: its browser's way to the box is another now.
+	Restart(ctx context.Context, seat media.SeatID) error
 	// View answers a viewer's offer, for a foreign seat. A second offer renegotiates the same connection.
 	View(ctx context.Context, seat media.SeatID, sdp string) (media.Answer, error)
 }
@@ -61,19 +63,20 @@ type Answer struct {
 
 // Push is what a live connection is sent. Exactly one field is set.
 type Push struct {
-	Visit     *appliance.VisitView // the citizen's view changed
-	Desk      *appliance.DeskView  // the clerk's view changed
-	Seat      *SeatGiven           // start media with this seat
-	Unseat    *media.SeatID        // media with this seat is over: close its connections
-	Answer    *Published           // to an offer of this line
-	Subscribe *Subscribed          // an offer to this line
-	Paused    *Paused              // which received pictures rest now
-	Speaker   *media.SeatID        // who speaks now in the room of this seat; none: nobody
-	Text      *Text                // real-time text of the other side (and one's own, on a new line)
-	Devices   *Devices             // the other side's microphone, camera, screen
-	Replaced  bool                 // a newer page of the same person took the place; this one may take it back
-	Ended     string               // the line is closed: "signed-out", "visit-over", "shutdown", "slow" (see Line)
-	Problem   *appliance.Error     // a message of this line was refused
+	Visit       *appliance.VisitView // the citizen's view changed
+	Desk        *appliance.DeskView  // the clerk's view changed
+	Seat        *SeatGiven           // start media with this seat
+	Unseat      *media.SeatID        // media with this seat is over: close its connections
+	Answer      *Published           // to an offer of this line
+	Subscribe   *Subscribed          // an offer to this line
+	Paused      *Paused              // which received pictures rest now
+	Speaker     *media.SeatID        // who speaks now in the room of this seat; none: nobody
+	Text        *Text                // real-time text of the other side (and one's own, on a new line)
+	Devices     *Devices             // the other side's microphone, camera, screen
+	Interrupted *Interrupted         // a side is not heard any more, or is again
+	Replaced    bool                 // a newer page of the same person took the place; this one may take it back
+	Ended       string               // the line is closed: "signed-out", "visit-over", "shutdown", "slow" (see Line)
+	Problem     *appliance.Error     // a message of this line was refused
 }
 
 // SeatGiven starts media in the browser.
@@ -99,6 +102,13 @@ type Subscribed struct {
 type Paused struct {
 	Seat     media.SeatID
 	Pictures []media.Picture
+}
+
+// Interrupted tells that the box does not hear a side's sound and picture any more (Now), or that it does again. Both sides
+// are told: the one looks for another way to the box each time, the other waits.
+type Interrupted struct {
+	Side Side
+	Now  bool
 }
 
 // Side tells the two ends of a talk apart.

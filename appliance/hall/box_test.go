@@ -39,7 +39,9 @@ type plane struct {
 	faulty bool         // Join panics
 	offers []media.Offer
 	shown  [][]media.Shown
-	gate   chan struct{} // when not nil, Join waits for it
+
+	restarts int
+	gate     chan struct{} // when not nil, Join waits for it
 }
 
 func newPlane() *plane {
@@ -114,6 +116,16 @@ func (p *plane) Show(_ context.Context, id media.SeatID, shown []media.Shown) er
 		return errors.New("no such seat")
 	}
 	p.shown = append(p.shown, shown)
+	return nil
+}
+
+func (p *plane) Restart(_ context.Context, id media.SeatID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.seats[id]; !ok {
+		return errors.New("no such seat")
+	}
+	p.restarts++
 	return nil
 }
 
@@ -377,6 +389,8 @@ func word(x hall.Push) string {
 		return "speaker:" + string(*x.Speaker)
 	case x.Text != nil:
 		return fmt.Sprintf("text:%s:%d:%s", x.Text.Side, x.Text.Line, x.Text.Text)
+	case x.Interrupted != nil:
+		return fmt.Sprintf("interrupted:%s:%v", x.Interrupted.Side, x.Interrupted.Now)
 	case x.Devices != nil:
 		return "devices:" + string(x.Devices.Side)
 	case x.Replaced:

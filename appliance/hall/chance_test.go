@@ -83,7 +83,8 @@ func (c *chance) step() {
 		}
 	case 5:
 		if seats := c.seated(); len(seats) > 0 {
-			c.plane.events <- media.Event{Kind: media.Lost, Seat: seats[c.r.IntN(len(seats))]}
+			kinds := []media.EventKind{media.Lost, media.Interrupted, media.Resumed, media.Connected}
+			c.plane.events <- media.Event{Kind: kinds[c.r.IntN(len(kinds))], Seat: seats[c.r.IntN(len(seats))]}
 		}
 	case 6:
 		c.plane.set(func(p *plane) {

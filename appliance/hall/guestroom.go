@@ -76,7 +76,8 @@ func (r *guestRoom) hear(e media.Event) {
 		r.lost[e.Seat] = true
 	case media.RoomEnded:
 		r.ended = true
-	case media.Subscribe, media.Connected, media.Paused, media.Speaker: // guests receive what they asked for, and see their own connection
+	case media.Subscribe, media.Connected, media.Paused, media.Speaker, media.Interrupted, media.Resumed:
+		// Guests receive what they asked for, and see their own connection.
 	}
 	r.mu.Unlock()
 	r.wake()

@@ -123,6 +123,12 @@ func (l *Line) Rejoin(ctx context.Context, seat media.SeatID) error {
 	return l.call(ctx, &seat, &rejoin{line: l, seat: seat})
 }
 
+// Restart says that the page's way to the box is another now: its receiving connection is offered anew. The other one the
+// page offers by itself.
+func (l *Line) Restart(ctx context.Context, seat media.SeatID) error {
+	return l.call(ctx, &seat, &restart{line: l, seat: seat})
+}
+
 // SetDevices tells the other side what is sent now.
 func (l *Line) SetDevices(ctx context.Context, d Devices) error {
 	return l.call(ctx, nil, &devices{line: l, devices: d})

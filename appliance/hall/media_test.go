@@ -102,6 +102,81 @@ func TestMediaFails(t *testing.T) {
 			b.want("of no seat here", c.sent()+w.sent(), "")
 		})
 	})
+	t.Run("a side is not heard: it looks for another way, and the other side waits", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			time.Sleep(2 * time.Second)
+			c.got()
+			w.got()
+			tell := func(k media.EventKind, seat media.SeatID) { b.plane.events <- media.Event{Kind: k, Seat: seat} }
+			tell(media.Resumed, s.Seat)
+			tell(media.Interrupted, "nobody")
+			b.want("nothing was amiss", c.sent()+w.sent(), "")
+			tell(media.Interrupted, s.Seat)
+			b.want("citizen", c.sent(), "interrupted:citizen:true")
+			b.want("clerk", w.sent(), "interrupted:citizen:true")
+			tell(media.Interrupted, s.Seat)
+			b.want("citizen tries again", c.sent(), "interrupted:citizen:true")
+			b.want("the clerk knows", w.sent(), "")
+			w.Close()
+			w = b.page(clerk("weber"), "w1")
+			b.want("a clerk who comes back", w.sent(), "desk seat interrupted:citizen:true")
+			c.Close()
+			c = b.page(citizen("v1"), "c1")
+			b.want("a citizen who comes back", c.sent(), "visit:talking seat interrupted:citizen:true")
+			tell(media.Resumed, s.Seat)
+			b.want("citizen", c.sent(), "interrupted:citizen:false")
+			b.want("clerk", w.sent(), "interrupted:citizen:false")
+		})
+	})
+	t.Run("an interruption lasts until the next seat is up", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			time.Sleep(2 * time.Second)
+			b.plane.events <- media.Event{Kind: media.Interrupted, Seat: s.Seat}
+			c.sent()
+			w.got()
+			b.must(c.Rejoin(t.Context(), s.Seat))
+			time.Sleep(2 * time.Second)
+			s = c.seat()
+			b.want("not yet", w.sent(), "")
+			b.plane.events <- media.Event{Kind: media.Connected, Seat: s.Seat}
+			b.want("clerk", w.sent(), "interrupted:citizen:false")
+			c.got()
+			b.plane.events <- media.Event{Kind: media.Interrupted, Seat: s.Seat}
+			c.sent()
+			w.sent()
+			b.do(clerk("weber"), appliance.Transfer{Visit: "v1", Office: "bauamt"})
+			w.got()
+			c.got()
+			b.talk("petersen")
+			p := b.page(clerk("petersen"), "p1")
+			b.want("the next clerk", p.sent(), "desk seat interrupted:citizen:true")
+		})
+	})
+	t.Run("the page looks for another way", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			w.got()
+			b.must(c.Restart(t.Context(), s.Seat))
+			b.want("nothing to say", c.sent(), "")
+			b.plane.set(func(p *plane) {
+				if p.restarts != 1 {
+					t.Errorf("%d restarts", p.restarts)
+				}
+				delete(p.seats, s.Seat) // media does not know it: the page will rejoin
+			})
+			b.refused(w.Restart(t.Context(), s.Seat), "seat-stale") // another's seat
+			b.must(c.Restart(t.Context(), s.Seat))
+			b.want("nothing to say", c.sent(), "")
+		})
+	})
 	t.Run("both sides are told who speaks", func(t *testing.T) {
 		inBox(t, func(t *testing.T, b *box) {
 			c, w := setup(b)

@@ -70,11 +70,12 @@ type room struct {
 }
 
 // heardOf is what the media plane told of a seat and the room has not looked at: the newest offer, the newest list of paused pictures,
-// and the loss.
+// whether it is interrupted, and the loss.
 type heardOf struct {
-	offer  *media.SubscribeOffer
-	paused *[]media.Picture
-	lost   bool
+	offer       *media.SubscribeOffer
+	paused      *[]media.Picture
+	interrupted *bool
+	lost        bool
 }
 
 // side is one end of the talk.
@@ -85,6 +86,8 @@ type side struct {
 	devices *Devices  // nil: not told yet
 	next    time.Time // no new seat before
 	told    bool      // that media does not work
+
+	interrupted bool // its seat is, or the one before that has not come up again
 }
 
 // seat is a side's place in the media plane.
@@ -134,6 +137,10 @@ func (r *room) hear(e media.Event) {
 	case media.Paused:
 		h.paused = &e.Paused
 		r.heard[e.Seat] = h
+	case media.Interrupted, media.Resumed, media.Connected: // a new seat has come up where an interrupted one was
+		interrupted := e.Kind == media.Interrupted
+		h.interrupted = &interrupted
+		r.heard[e.Seat] = h
 	case media.Lost:
 		h.lost = true
 		r.heard[e.Seat] = h
@@ -141,7 +148,6 @@ func (r *room) hear(e media.Event) {
 		r.spoke = &e.Speaker
 	case media.RoomEnded:
 		r.ended = true
-	case media.Connected: // the browser sees that by itself
 	}
 	r.mu.Unlock()
 	r.wake()
@@ -249,6 +255,9 @@ func (r *room) listen(ctx context.Context, heard map[media.SeatID]heardOf, ended
 			r.dismiss(ctx, s)
 			continue
 		}
+		if h.interrupted != nil { // before the offer that goes with it: the page is to know why
+			r.interrupt(s, *h.interrupted)
+		}
 		if h.offer != nil {
 			s.seat.offer = h.offer
 			s.tell(Push{Subscribe: &Subscribed{Seat: s.seat.id, Offer: *h.offer}})
@@ -272,6 +281,27 @@ func (r *room) point(spoke *media.SeatID, ended bool) {
 			if s.seat != nil {
 				s.tell(Push{Speaker: spoke})
 			}
+		}
+	}
+}
+
+// interrupt notes whether a side is interrupted, and tells both. The side itself is told each time, so that it tries again.
+func (r *room) interrupt(s *side, now bool) {
+	p := Push{Interrupted: &Interrupted{Side: s.name, Now: now}}
+	if now || s.interrupted {
+		s.tell(p)
+	}
+	if now != s.interrupted {
+		r.other(s).tell(p)
+	}
+	s.interrupted = now
+}
+
+// repeat tells a page that was given its seat, for the first time or again, who is interrupted.
+func (r *room) repeat(to *side, sides ...*side) {
+	for _, s := range sides {
+		if s.interrupted {
+			to.tell(Push{Interrupted: &Interrupted{Side: s.name, Now: true}})
 		}
 	}
 }
@@ -318,6 +348,7 @@ func (r *room) receive(s *side) {
 			l.push(Push{Paused: &Paused{Seat: s.seat.id, Pictures: *s.seat.paused}})
 		}
 		r.pointLine(l)
+		r.repeat(s, s, r.other(s))
 	}
 	for _, t := range r.text {
 		l.push(Push{Text: &t})
@@ -416,7 +447,9 @@ func (s *side) forget(r *room) {
 		}
 		l.leave(r)
 	}
-	s.place, s.seat, s.devices, s.told = place{}, nil, nil, false
+	s.place = place{}
+	r.interrupt(s, false)
+	s.seat, s.devices, s.told = nil, nil, false
 	if s.name == SideClerk {
 		s.next = time.Time{} // the next one is another person
 	}

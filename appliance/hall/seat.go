@@ -37,6 +37,7 @@ func (r *room) take(ctx context.Context, s *side) {
 	s.seat.access, s.told = access, false
 	l.give(SeatGiven{Seat: id, Room: r.id, Access: access})
 	r.pointLine(l)
+	r.repeat(s, r.other(s)) // the side itself has a way of its own again
 }
 
 // stillWanted asks the house's newest wish.
@@ -164,6 +165,24 @@ func (v *showing) handle(ctx context.Context, r *room) {
 	if err := r.plane.Show(call, v.seat, v.shown); err != nil {
 		// The person notices nothing of it, at worst a coarser picture; the next change of size heals it.
 		r.log.Info("sizes of pictures not taken", "seat", v.seat)
+	}
+}
+
+// restart is a page whose way to the box is another now.
+type restart struct {
+	line *Line
+	seat media.SeatID
+}
+
+func (v *restart) handle(ctx context.Context, r *room) {
+	if r.holds(v.line, v.seat) == nil {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, mediaWait)
+	defer cancel()
+	if err := r.plane.Restart(call, v.seat); err != nil {
+		// The old way may do; where it does not, the page asks for a new seat.
+		r.log.Info("restart not taken", "seat", v.seat)
 	}
 }
 

@@ -182,12 +182,13 @@ func TestPlaneOfAnotherProcess(t *testing.T) {
 	if _, err := o.plane.Publish(ctx, "a", media.Offer{SDP: strings.Repeat("x", 2<<20)}); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("an offer of 2 MiB: %v", err)
 	}
-	if err := o.plane.Subscribed(ctx, "a", 1, ""); err == nil {
+	if o.plane.Subscribed(ctx, "a", 1, "") == nil {
 		t.Error("an answer to no offer was taken")
 	}
-	fine := o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Camera, Width: 640, Height: 360}})
+	shown := o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Camera, Width: 640, Height: 360}})
+	fine := errors.Join(shown, o.plane.Restart(ctx, "a"))
 	if err := o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Microphone}}); fine != nil || !errors.Is(err, media.ErrRefused) {
-		t.Errorf("show a picture: %v, a sound: %v", fine, err)
+		t.Errorf("show a picture, and restart: %v, a sound: %v", fine, err)
 	}
 	if s := o.plane.Stats(ctx); len(s.Rooms) != 1 || len(s.Rooms[0].Seats) != 2 {
 		t.Errorf("%+v", s)

@@ -233,7 +233,7 @@ func (l *life) told(f frame) error {
 		if !l.seatedLocked(e.Room, e.Speaker) {
 			return nil // they left meanwhile
 		}
-	case media.Subscribe, media.Connected, media.Paused, media.Lost:
+	case media.Subscribe, media.Connected, media.Paused, media.Interrupted, media.Resumed, media.Lost:
 		at := l.seats[e.Seat]
 		if at == nil {
 			return nil // it left meanwhile

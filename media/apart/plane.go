@@ -133,6 +133,12 @@ func (p *Plane) Show(ctx context.Context, seat media.SeatID, shown []media.Shown
 	return err
 }
 
+// Restart offers a seat its receiving connection with other credentials of ICE; see media.Plane.
+func (p *Plane) Restart(ctx context.Context, seat media.SeatID) error {
+	_, err := of[nothing](ctx, p, restart, seat, nothing{})
+	return err
+}
+
 // Leave closes the seat's connections; see media.Plane. A seat whose process has ended has none.
 func (p *Plane) Leave(ctx context.Context, seat media.SeatID) error {
 	l := p.present()

@@ -249,6 +249,9 @@ func methods() map[string]do {
 		show: on(func(ctx context.Context, s *server, seat media.SeatID, shown []media.Shown) (nothing, error) {
 			return nothing{}, s.Plane.Show(ctx, seat, shown)
 		}),
+		restart: on(func(ctx context.Context, s *server, seat media.SeatID, _ nothing) (nothing, error) {
+			return nothing{}, s.Plane.Restart(ctx, seat)
+		}),
 		leave: on(func(ctx context.Context, s *server, seat media.SeatID, _ nothing) (nothing, error) {
 			return nothing{}, s.Plane.Leave(ctx, seat)
 		}),

@@ -45,6 +45,7 @@ const (
 	view       = "view"
 	subscribed = "subscribed"
 	show       = "show"
+	restart    = "restart"
 	leave      = "leave"
 	stats      = "stats"
 	figures    = "figures"

@@ -88,6 +88,9 @@ func (r *remote) ask(theirs *credentials, p *path, pause, now time.Duration) {
 	if p == nil || last != 0 && now-time.Duration(last) < pause || !r.asking.CompareAndSwap(last, int64(now)) {
 		return
 	}
+	if last == 0 || r.consent.Load() >= r.unheard.Load() {
+		r.unheard.Store(int64(now)) // what was asked before was answered
+	}
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
 	r.mu.Lock()
@@ -147,6 +150,7 @@ func (r *remote) heard(b []byte, msg *message) bool {
 		binary.BigEndian.PutUint16(signed[2:], uint16(msg.sealAt-stunHeader+24))
 		if subtle.ConstantTimeCompare(theirs.sign(signed), b[msg.sealAt+4:msg.sealAt+24]) == 1 {
 			r.grant()
+			r.conn.peer.outlet.sign.Store(true)
 			r.conn.mux.prove(r)
 			r.conn.peer.outlet.answered(r, false)
 		}

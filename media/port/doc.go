@@ -29,6 +29,10 @@
 // the packets are larger than what it takes whole) or the socket (EIO and others: no such thing here) is remembered, and
 // the packets leave one by one. A kernel without sendmmsg or recvmmsg, or one that is not Linux, gets plain calls.
 //
+// The last nomination decides where an Outlet's packets go. Whoever was given another address by a router on the way does not
+// know, and nominates nothing: there packets follow when, for a second, the old address has left checks of ours without an
+// answer and the new one has not. Look asks, several times a second where there is a doubt; Heard tells that there was a sign.
+//
 // Packets leave for an address only with its consent, not older than 30 s (RFC 7675). The mux is made for ICE-lite agents,
 // which send no checks; given the other side's credentials (Consent) it checks each address itself, and until the first
 // answer not more than a few hundred bytes leave for it: a seat cannot have its media sent to somebody else.

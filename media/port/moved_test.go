@@ -80,3 +80,69 @@ func TestPacketsFollowAnAddressThatChanged(t *testing.T) {
 	before.asks(q, "ours")
 	arrives(before, after, 60)
 }
+
+// Nobody checks for long, as Firefox: packets follow the address by looks alone, and not while the old one answers.
+func TestLooksFindAnAddressThatChanged(t *testing.T) {
+	m, at, pass := muxAt(t)
+	q := queue(t, m, "ours", "127.0.0.1")
+	m.Consent("ours", "them", "theirs")
+	before, after := newClient(t, "127.0.0.1:0", at), newClient(t, "127.0.0.1:0", at)
+	own := before.asks(q, "ours")
+	before.send(success(own, "theirs"))
+	before.goesTo(q, 1)
+	b, o := m.NewBatch(), m.Outlet("ours")
+	if !o.Heard() || o.Heard() {
+		t.Error("a check and an answer are one sign until it is looked at")
+	}
+	goes := func(n int) (to *client) {
+		t.Helper()
+		put(b, o, numbered(99, n))
+		b.Flush()
+		for _, c := range []*client{before, after} {
+			for in, _ := c.receive(20 * time.Millisecond); in != nil; in, _ = c.receive(20 * time.Millisecond) {
+				if bytes.Equal(in, numbered(99, n)) {
+					to = c
+				}
+			}
+		}
+		return to
+	}
+	after.quietly(q, 10)
+	for n := range 10 { // the old one answers every look
+		pass(250 * time.Millisecond)
+		o.Look(false)
+		before.heeds()
+		before.goesTo(q, 20+n)
+	}
+	if !o.Heard() {
+		t.Error("answers are no sign")
+	}
+	if goes(1) != before {
+		t.Error("packets left an address that answers")
+	}
+	after.quietly(q, 11)
+	for n := range 6 {
+		pass(250 * time.Millisecond)
+		o.Look(false)
+		after.heeds()
+		after.goesTo(q, 40+n)
+	}
+	if goes(2) != after {
+		t.Error("packets did not follow")
+	}
+	if m.Stats().Unasked != 0 {
+		t.Error("packets left without consent")
+	}
+	// A peer that is silent everywhere is asked, and loses nothing by it.
+	o.Heard()
+	for range 20 {
+		pass(250 * time.Millisecond)
+		o.Look(true)
+	}
+	if in, _ := after.receive(20 * time.Millisecond); in == nil {
+		t.Error("it was not asked")
+	}
+	if o.Heard() {
+		t.Error("silence is no sign")
+	}
+}

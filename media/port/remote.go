@@ -39,6 +39,7 @@ type remote struct {
 	claims  atomic.Bool  // it wants its address, which is another's; written under mux.mu
 	gone    atomic.Bool  // conn does not know it any more
 	asking  atomic.Int64 // mux.clock of our own last check
+	unheard atomic.Int64 // mux.clock of our first check since the last one that was answered
 	credit  atomic.Int64 // bytes of DTLS sent before it first allowed us to send
 
 	mu     sync.Mutex
@@ -151,6 +152,7 @@ func (r *remote) respond(b []byte) {
 		}
 		m.own(r)
 		r.owned.Store(true)
+		r.conn.peer.outlet.sign.Store(true)
 		r.conn.peer.outlet.answered(r, nominate)
 		r.renew(p)
 	}

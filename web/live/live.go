@@ -23,6 +23,7 @@
 //	{"t":"publish",    "seat":"…", "sdp":"v=0…", "sources":{"0":"microphone","1":"camera","2":"screen"}}
 //	{"t":"subscribed", "seat":"…", "revision":1, "sdp":"v=0…"}
 //	{"t":"show",       "seat":"…", "pictures":[{"seat":"…","source":"camera","width":1280,"height":720}]}
+//	{"t":"restart",    "seat":"…"}
 //	{"t":"rejoin",     "seat":"…"}
 //	{"t":"devices",    "microphone":true, "camera":false, "screen":false}
 //	{"t":"text",       "line":1, "text":"Guten T", "done":false}
@@ -43,6 +44,7 @@
 //	{"t":"speaker",    "seat":"…"}
 //	{"t":"text",       "side":"citizen"|"clerk", "name":"Frau Weber", "line":1, "text":"Guten T", "done":false}
 //	{"t":"devices",    "side":"citizen"|"clerk", "microphone":true, "camera":false, "screen":false}
+//	{"t":"interrupted","side":"citizen"|"clerk", "interrupted":true}
 //	{"t":"replaced"}
 //	{"t":"ended",      "reason":"signed-out"|"visit-over"|"shutdown"|"slow"}
 //	{"t":"problem",    "code":"malformed", "title":"…"}   (title: German, to be shown)
@@ -60,6 +62,11 @@
 //
 // "speaker" tells whose seat speaks now, one's own among them; an empty one: nobody. It is told on change, at most twice a
 // second, and never of a pause for breath; until the first one, and after "seat", nobody speaks.
+//
+// "interrupted" tells that the box does not hear a side's sound and picture, or that it does again. The page of that side
+// restarts ICE: by a "publish" with other credentials for the connection that it sends on; the one that it receives on the
+// box offers anew by itself. It is said again every three seconds, and to a page that comes back. "restart" is for a page that
+// sees by itself that its way to the box is another now: it asks for that offer.
 //
 // # Close codes
 //
@@ -87,6 +94,7 @@ const (
 	Publish    = "publish"    // Seat, SDP, Sources
 	Subscribed = "subscribed" // Seat, Revision, SDP
 	Show       = "show"       // Seat, Pictures
+	Restart    = "restart"    // Seat: its way to the box is another now; a subscribe follows
 	Rejoin     = "rejoin"     // Seat: its media failed; a new seat follows
 	Devices    = "devices"    // Microphone, Camera, Screen (both ways)
 	Text       = "text"       // Line, Text, Done (both ways)
@@ -95,18 +103,19 @@ const (
 
 // Types of message, server to client.
 const (
-	Pong      = "pong"
-	Visit     = "visit"     // View: appliance.VisitView
-	Desk      = "desk"      // View: appliance.DeskView
-	SeatGiven = "seat"      // Seat, Room, ICEServers, Layers
-	Unseat    = "unseat"    // Seat
-	Published = "published" // Seat, SDP, Late
-	Subscribe = "subscribe" // Seat, Revision, SDP, Late, Tracks
-	Paused    = "paused"    // Seat, Pictures
-	Speaker   = "speaker"   // Seat: of who speaks, none for nobody
-	Replaced  = "replaced"
-	Ended     = "ended"   // Reason
-	Problem   = "problem" // Code, Title
+	Pong        = "pong"
+	Visit       = "visit"       // View: appliance.VisitView
+	Desk        = "desk"        // View: appliance.DeskView
+	SeatGiven   = "seat"        // Seat, Room, ICEServers, Layers
+	Unseat      = "unseat"      // Seat
+	Published   = "published"   // Seat, SDP, Late
+	Subscribe   = "subscribe"   // Seat, Revision, SDP, Late, Tracks
+	Paused      = "paused"      // Seat, Pictures
+	Speaker     = "speaker"     // Seat: of who speaks, none for nobody
+	Interrupted = "interrupted" // Side, Interrupted
+	Replaced    = "replaced"
+	Ended       = "ended"   // Reason
+	Problem     = "problem" // Code, Title
 )
 
 // ICEServer is one entry of RTCConfiguration.iceServers.

@@ -17,6 +17,7 @@ func TestClientMessages(t *testing.T) {
 		{ClientMessage{T: Ping}, `{"t":"ping"}`},
 		{ClientMessage{T: TakeOver}, `{"t":"take_over"}`},
 		{ClientMessage{T: Rejoin, Seat: "s"}, `{"t":"rejoin","seat":"s"}`},
+		{ClientMessage{T: Restart, Seat: "s"}, `{"t":"restart","seat":"s"}`},
 		{ClientMessage{T: Devices, Camera: true}, `{"t":"devices","microphone":false,"camera":true,"screen":false}`},
 		{ClientMessage{T: Text, Line: 2, Text: "a\"b", Done: true}, `{"t":"text","line":2,"text":"a\"b","done":true}`},
 		{ClientMessage{T: Subscribed, Seat: "s", Revision: 3, SDP: "v=0"}, `{"t":"subscribed","seat":"s","revision":3,"sdp":"v=0"}`},
@@ -57,6 +58,7 @@ func TestServerMessages(t *testing.T) {
 		{ServerMessage{T: Speaker}, `{"t":"speaker","seat":""}`},
 		{ServerMessage{T: Paused, Seat: "s"}, `{"t":"paused","seat":"s","pictures":[]}`},
 		{ServerMessage{T: Paused, Seat: "s", Pictures: []Picture{{"o", "camera"}}}, `{"t":"paused","seat":"s","pictures":[{"seat":"o","source":"camera"}]}`},
+		{ServerMessage{T: Interrupted, Side: "citizen", Interrupted: true}, `{"t":"interrupted","side":"citizen","interrupted":true}`},
 		{ServerMessage{T: Ended, Reason: "slow"}, `{"t":"ended","reason":"slow"}`},
 		{ServerMessage{T: Problem, Code: "c", Title: "Ä<"}, `{"t":"problem","code":"c","title":"Ä\u003c"}`},
 		{ServerMessage{T: Text, Side: "clerk", Name: "n", Line: 1, Text: "t"}, `{"t":"text","side":"clerk","name":"n","line":1,"text":"t","done":false}`},
@@ -153,7 +155,7 @@ func FuzzDecodeClient(f *testing.F) {
 		`{"t":"subscribed","seat":"s","revision":1,"sdp":"v"}`, `{"t":"text","line":1,"text":"ä\u0000","done":true}`,
 		`{"t":"show","seat":"s","pictures":[{"seat":"o","source":"camera","width":640,"height":360}]}`, `{"t":"show","seat":"s","pictures":[{}]}`,
 		`{"t":"devices","microphone":true,"camera":false,"screen":false}`, `{"t":"ping","t":"text"}`, `{"t":"ping"}{"t":"ping"}`, `{"T":"ping"}`,
-		`{"t":"text","line":-1,"text":"","done":false}`, `{"t":"rejoin","seat":null}`, "\xff", `[`, `{"t":{"t":"ping"}}`, `{"t":"text","line":1e3,"text":"","done":false}`,
+		`{"t":"text","line":-1,"text":"","done":false}`, `{"t":"rejoin","seat":null}`, `{"t":"restart","seat":"s"}`, "\xff", `[`, `{"t":{"t":"ping"}}`, `{"t":"text","line":1e3,"text":"","done":false}`,
 	} {
 		f.Add([]byte(seed))
 	}

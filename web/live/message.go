@@ -34,7 +34,7 @@ func clientFields(t string) (fields []string, ok bool) {
 		return []string{"seat", "revision", "sdp"}, true
 	case Show:
 		return []string{"seat", "pictures"}, true
-	case Rejoin:
+	case Restart, Rejoin:
 		return []string{"seat"}, true
 	case Devices:
 		return []string{"microphone", "camera", "screen"}, true
@@ -108,28 +108,29 @@ func (m ClientMessage) Encode() ([]byte, error) {
 
 // ServerMessage is what the box sends. Which fields belong to which T is in the package's text.
 type ServerMessage struct {
-	T          string          `json:"t"`
-	View       json.RawMessage `json:"view"`
-	Seat       string          `json:"seat"`
-	Room       string          `json:"room"`
-	ICEServers []ICEServer     `json:"ice_servers"`
-	Layers     bool            `json:"layers"`
-	SDP        string          `json:"sdp"`
-	Revision   int             `json:"revision"`
-	Late       []string        `json:"late"`
-	Tracks     []Track         `json:"tracks"`
-	Pictures   []Picture       `json:"pictures"`
-	Side       string          `json:"side"`
-	Name       string          `json:"name"`
-	Line       int             `json:"line"`
-	Text       string          `json:"text"`
-	Done       bool            `json:"done"`
-	Microphone bool            `json:"microphone"`
-	Camera     bool            `json:"camera"`
-	Screen     bool            `json:"screen"`
-	Code       string          `json:"code"`
-	Title      string          `json:"title"`
-	Reason     string          `json:"reason"`
+	T           string          `json:"t"`
+	View        json.RawMessage `json:"view"`
+	Seat        string          `json:"seat"`
+	Room        string          `json:"room"`
+	ICEServers  []ICEServer     `json:"ice_servers"`
+	Layers      bool            `json:"layers"`
+	SDP         string          `json:"sdp"`
+	Revision    int             `json:"revision"`
+	Late        []string        `json:"late"`
+	Tracks      []Track         `json:"tracks"`
+	Pictures    []Picture       `json:"pictures"`
+	Side        string          `json:"side"`
+	Name        string          `json:"name"`
+	Line        int             `json:"line"`
+	Text        string          `json:"text"`
+	Done        bool            `json:"done"`
+	Microphone  bool            `json:"microphone"`
+	Camera      bool            `json:"camera"`
+	Screen      bool            `json:"screen"`
+	Interrupted bool            `json:"interrupted"`
+	Code        string          `json:"code"`
+	Title       string          `json:"title"`
+	Reason      string          `json:"reason"`
 }
 
 func serverFields(t string) (fields []string, ok bool) {
@@ -152,6 +153,8 @@ func serverFields(t string) (fields []string, ok bool) {
 		return []string{"side", "name", "line", "text", "done"}, true
 	case Devices:
 		return []string{"side", "microphone", "camera", "screen"}, true
+	case Interrupted:
+		return []string{"side", "interrupted"}, true
 	case Ended:
 		return []string{"reason"}, true
 	case Problem:

@@ -88,3 +88,13 @@ export function lose(peopleNS, boxNS) {
     nft(ns, `table inet lab {\n chain in {\n type filter hook input priority 0;\n ip saddr ${from} drop\n }\n}\n`);
   }
 }
+
+/** The people's router forgets: from now on each of their ways to the box has another UDP port outside, and what is sent to the
+ *  one before is lost. Nobody is told. Round is another number each time. */
+export function forget(ns, round) {
+  const from = 20_000 + 500 * round;
+  nft(ns, `add table inet lab\ndelete table inet lab\ntable inet lab {
+ chain forth {\n type filter hook output priority raw; ip daddr ${BOX4} meta l4proto udp ct zone set ${round}\n }
+ chain back {\n type filter hook prerouting priority raw; ip saddr ${BOX4} meta l4proto udp ct zone set ${round}\n }
+ chain out {\n type nat hook postrouting priority srcnat; ip daddr ${BOX4} meta l4proto udp snat ip to ${PEOPLE4}:${from}-${from + 499}\n }\n}\n`);
+}

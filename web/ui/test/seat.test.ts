@@ -45,6 +45,8 @@ class FakePeer {
   transceivers: FakeTransceiver[] = [];
   candidates: unknown[] = [];
   remote: string[] = [];
+  remoteDescription: { sdp: string } | null = null;
+  restarts = 0;
   localDescription: { sdp: string } | null = null;
   constructor() {
     FakePeer.all.push(this);
@@ -62,8 +64,9 @@ class FakePeer {
   getTransceivers(): FakeTransceiver[] {
     return this.transceivers;
   }
-  async createOffer(): Promise<object> {
-    return { type: 'offer', sdp: 'our offer' };
+  async createOffer(options?: RTCOfferOptions): Promise<object> {
+    if (options?.iceRestart) this.restarts++;
+    return { type: 'offer', sdp: this.restarts ? `our offer ${this.restarts}` : 'our offer' };
   }
   async createAnswer(): Promise<object> {
     return { type: 'answer', sdp: `answer to ${this.remote[this.remote.length - 1]}` };
@@ -75,6 +78,7 @@ class FakePeer {
   async setRemoteDescription(d: { type: string; sdp: string }): Promise<void> {
     if (FakePeer.refuse) throw new Error('refused');
     this.remote.push(d.sdp);
+    this.remoteDescription = d;
     // An answer without simulcast leaves the first encoding alone, as it was made (W3C WebRTC, section 5.4; Chromium 148 does).
     if (d.type === 'answer' && !d.sdp.includes('simulcast')) for (const t of this.transceivers) t.sender.encodings.splice(1);
     if (d.type === 'offer') {
@@ -98,6 +102,7 @@ let sent: ToBox[];
 let remote: RemoteTrack[][];
 let ups: boolean[];
 let losses: number;
+let down: boolean;
 let seat: SeatMedia;
 const publishing = (): FakePeer => FakePeer.all[0] as FakePeer;
 const receiving = (): FakePeer => FakePeer.all[1] as FakePeer;
@@ -118,8 +123,9 @@ beforeEach(async () => {
   remote = [];
   ups = [];
   losses = 0;
+  down = false;
   seat = new SeatMedia('s', [], {
-    send: (m) => sent.push(m) > 0,
+    send: (m) => !down && sent.push(m) > 0,
     remote: (tracks) => remote.push(tracks),
     up: (up) => ups.push(up),
     lost: () => losses++,
@@ -294,6 +300,101 @@ describe('receiving', () => {
   });
 });
 
+/** Both connections are negotiated and up. */
+async function established(): Promise<void> {
+  seat.published({ t: 'published', seat: 's', sdp: answer('a'), late: [] });
+  seat.subscribe(offer(1));
+  await settle();
+  publishing().becomes('connected');
+  receiving().becomes('connected');
+}
+const answer = (ufrag: string): string => `v=0\r\na=ice-ufrag:${ufrag}\r\n`;
+
+describe('another way', () => {
+  const kinds = (): string[] => sent.map((m) => m.t);
+  const answered = async (ufrag: string, late: string[] = []): Promise<void> => {
+    seat.published({ t: 'published', seat: 's', sdp: answer(ufrag), late });
+    await settle();
+  };
+  beforeEach(established);
+
+  test('the box does not hear us: the connection that we send on restarts at once, though the browser takes it for good', async () => {
+    seat.interrupted(true);
+    await settle();
+    expect(sent[2]).toEqual({ t: 'publish', seat: 's', sdp: 'our offer 1', sources: { 0: 'microphone', 1: 'camera', 2: 'screen' } });
+    await answered('b');
+    expect(publishing().remote).toEqual([answer('a'), answer('b')]);
+    seat.interrupted(false);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(losses).toBe(0);
+    expect(sent.length).toBe(3);
+  });
+  test('in vain for three seconds: it takes a new seat', async () => {
+    seat.interrupted(true);
+    await settle();
+    await answered('b');
+    await vi.advanceTimersByTimeAsync(2_000);
+    seat.interrupted(true); // nothing is begun a second time
+    await settle();
+    expect(publishing().restarts).toBe(1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(losses).toBe(1);
+  });
+  test('the browser has lost its way: each connection restarts by itself', async () => {
+    receiving().becomes('disconnected');
+    expect(sent[2]).toEqual({ t: 'restart', seat: 's' });
+    publishing().becomes('disconnected');
+    await settle();
+    expect(kinds().slice(2)).toEqual(['restart', 'publish']);
+    await answered('b');
+    seat.subscribe(offer(2));
+    await settle();
+    publishing().becomes('connected');
+    receiving().becomes('connected');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(losses).toBe(0);
+    expect(receiving().remote).toEqual(['offer 1', 'offer 2']);
+  });
+  test('another network: both restart, and what was good stays', async () => {
+    seat.restart();
+    await settle();
+    expect(kinds().slice(2)).toEqual(['restart', 'publish']);
+    await answered('b');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(losses).toBe(0);
+  });
+  test('TCP is tried where nothing else leads, though the browser takes the old way for good', async () => {
+    seat.interrupted(true);
+    await settle();
+    await answered('b', ['candidate:1 tcp']);
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(publishing().candidates.length).toBe(1);
+  });
+  test('the late answer to an offer that went out twice is not taken for the newest one', async () => {
+    seat.interrupted(true);
+    await settle();
+    await answered('a');
+    expect(publishing().remote).toEqual([answer('a')]);
+    await answered('b');
+    expect(publishing().remote).toEqual([answer('a'), answer('b')]);
+  });
+  test('while the line is down time does not run; when it is back the offer goes out again', async () => {
+    down = true;
+    publishing().becomes('disconnected');
+    receiving().becomes('disconnected');
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(losses).toBe(0);
+    down = false;
+    seat.again([]);
+    await settle();
+    expect(sent.at(-1)).toEqual({ t: 'publish', seat: 's', sdp: 'our offer 1', sources: { 0: 'microphone', 1: 'camera', 2: 'screen' } });
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(losses).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(losses).toBe(1);
+  });
+});
+
 describe('losing', () => {
   test('no connection in 10 s, said once', async () => {
     await vi.advanceTimersByTimeAsync(9_999);
@@ -304,6 +405,7 @@ describe('losing', () => {
     expect(losses).toBe(1);
   });
   test('three seconds of disconnection are forgiven', async () => {
+    await established();
     publishing().becomes('connected');
     publishing().becomes('disconnected');
     await vi.advanceTimersByTimeAsync(2_999);

@@ -41,6 +41,7 @@ export type ToBox =
   | { t: 'publish'; seat: string; sdp: string; sources: Record<string, Source> }
   | { t: 'subscribed'; seat: string; revision: number; sdp: string }
   | { t: 'show'; seat: string; pictures: ShownPicture[] }
+  | { t: 'restart'; seat: string }
   | { t: 'rejoin'; seat: string }
   | ({ t: 'devices' } & DeviceState)
   | { t: 'text'; line: number; text: string; done: boolean }
@@ -93,6 +94,7 @@ export type FromBox =
   | { t: 'speaker'; seat: string }
   | ({ t: 'devices'; side: Side } & DeviceState)
   | TextMessage
+  | { t: 'interrupted'; side: Side; interrupted: boolean }
   | { t: 'replaced' }
   | { t: 'ended'; reason: string }
   | { t: 'problem'; code: string; title: string };
@@ -156,6 +158,8 @@ export function read(raw: unknown): FromBox | null {
       return typeof o.line === 'number'
         ? { t: 'text', side: o.side as Side, name: text(o.name), line: o.line, text: text(o.text), done: o.done === true }
         : null;
+    case 'interrupted':
+      return { t: 'interrupted', side: o.side as Side, interrupted: o.interrupted === true };
     case 'ended':
       return { t: 'ended', reason: text(o.reason) };
     case 'problem':

@@ -13,6 +13,11 @@ import { Gauge } from './stats';
 const measureEvery = 2_000;
 /** A rejoin that brought no new seat is asked for again after this. */
 const rejoinEvery = 10_000;
+/** The other side mostly finds another way at once: an interruption is said only when it lasts. */
+const interruptedFor = 1_000;
+
+/** What Chromium on phones tells of the network; elsewhere there is none, or no type in it. */
+type NetworkInformation = EventTarget & { readonly type?: string };
 
 declare global {
   interface Window {
@@ -30,6 +35,8 @@ export class Media {
   remote = $state.raw<RemoteTrack[]>([]);
   /** What the other side says to send; null before it said anything. */
   otherSends = $state.raw<DeviceState | null>(null);
+  /** The box does not hear the other side: said to the person, who waits. */
+  otherInterrupted = $state(false);
   screen = $state.raw<MediaStreamTrack | null>(null);
   seated = $state(false);
   up = $state(false);
@@ -50,6 +57,7 @@ export class Media {
   #gauge = new Gauge();
   #measuring: ReturnType<typeof setInterval> | undefined;
   #rejoining: ReturnType<typeof setInterval> | undefined;
+  #interruption: ReturnType<typeof setTimeout> | undefined;
   #told = '';
 
   constructor(
@@ -70,6 +78,7 @@ export class Media {
       },
     };
     const current = (): SeatMedia | null => this.#seat;
+    this.#watchNetwork();
     Object.defineProperty(window, 'schalter', { value: Object.freeze(handle) });
   }
 
@@ -78,6 +87,7 @@ export class Media {
       case 'seat':
         if (this.#seat?.id === m.seat) this.#seat.again(m.ice_servers);
         else this.#sit(m.seat, m.ice_servers, m.layers);
+        this.#interrupt(false); // said anew if it is
         this.shown.again();
         this.#speaking.seat = ''; // who does is told next
         this.#told = '';
@@ -105,6 +115,10 @@ export class Media {
           this.otherSends = { microphone: m.microphone, camera: m.camera, screen: m.screen };
         }
         break;
+      case 'interrupted':
+        if (m.side === this.side) this.#seat?.interrupted(m.interrupted);
+        else this.#interrupt(m.interrupted);
+        break;
     }
   }
 
@@ -115,6 +129,7 @@ export class Media {
     if (!talking) {
       this.stopScreen();
       this.otherSends = null;
+      this.#interrupt(false);
       this.broken = false;
       this.#judge.reset();
       this.#showWord();
@@ -169,6 +184,25 @@ export class Media {
     this.#stand();
     this.stopScreen();
     this.devices.release();
+  }
+
+  /** In another network the old way is none any more, and the browser would notice only after seconds. */
+  #watchNetwork(): void {
+    const restart = (): void => this.#seat?.restart();
+    window.addEventListener('online', restart);
+    const network = (navigator as { connection?: NetworkInformation }).connection;
+    let type = network?.type;
+    network?.addEventListener?.('change', () => {
+      if (type === network.type) return; // only its speed was estimated anew
+      type = network.type;
+      restart();
+    });
+  }
+
+  #interrupt(now: boolean): void {
+    clearTimeout(this.#interruption);
+    if (!now) this.otherInterrupted = false;
+    else this.#interruption = setTimeout(() => (this.otherInterrupted = true), interruptedFor);
   }
 
   #sit(id: string, servers: Parameters<SeatMedia['again']>[0], layers: boolean): void {

@@ -23,21 +23,24 @@ const sources: readonly Source[] = ['microphone', 'camera', 'screen'];
 /** ICE-TCP candidates are held back so long: in the description itself Firefox would sometimes prefer TCP. */
 const lateAfter = 1_500;
 const connectWithin = 10_000;
-const disconnectedFor = 3_000;
+/** Another way must be found within this; else it takes a new seat. */
+const restartWithin = 3_000;
 
 type Timer = ReturnType<typeof setTimeout>;
 
-/** Watches one connection: adds the late candidates, and tells when it is up or beyond hope. */
+/** Watches one connection: adds the late candidates, and tells when it is up, has lost its way or is beyond hope. */
 class Watch {
   up = false;
   #late: Timer | undefined;
   #first: Timer | undefined;
-  #gone: Timer | undefined;
 
   constructor(
     readonly pc: RTCPeerConnection,
     private readonly changed: () => void,
+    private readonly astray: () => void,
     private readonly failed: () => void,
+    /** Another way is looked for; the browser may take the old one for good all the same. */
+    private readonly searching: () => boolean,
   ) {
     pc.onconnectionstatechange = () => this.#look();
   }
@@ -50,10 +53,10 @@ class Watch {
   }
 
   late(candidates: string[], mid: string): void {
-    if (this.up || candidates.length === 0) return;
+    if (this.#settled || candidates.length === 0) return;
     clearTimeout(this.#late);
     this.#late = setTimeout(() => {
-      if (this.up || this.pc.signalingState === 'closed') return;
+      if (this.#settled || this.pc.signalingState === 'closed') return;
       for (const candidate of candidates) {
         this.pc.addIceCandidate({ candidate, sdpMid: mid, sdpMLineIndex: 0 }).catch(() => {
           // One that this browser cannot use, as IPv6 without IPv6; the others still count.
@@ -65,18 +68,21 @@ class Watch {
   close(): void {
     clearTimeout(this.#late);
     clearTimeout(this.#first);
-    clearTimeout(this.#gone);
     this.pc.onconnectionstatechange = null;
     this.pc.close();
+  }
+
+  get #settled(): boolean {
+    return this.up && !this.searching();
   }
 
   #look(): void {
     const state = this.pc.connectionState;
     const was = this.up;
     this.up = state === 'connected';
-    clearTimeout(this.#gone);
+    if (this.up) clearTimeout(this.#first);
     if (state === 'failed') this.failed();
-    else if (state === 'disconnected') this.#gone = setTimeout(this.failed, disconnectedFor);
+    else if (state === 'disconnected') this.astray();
     if (was !== this.up) this.changed();
   }
 }
@@ -90,7 +96,17 @@ export class SeatMedia {
   #wanted = new Map<Source, MediaStreamTrack | null>();
   #putting: Promise<void> = Promise.resolve();
   #offer: Extract<ToBox, { t: 'publish' }> | null = null;
+  /** The newest offer is out and not answered. */
+  #asking = false;
   #answered = false;
+  /** Runs while another way is looked for. */
+  #patience: Timer | undefined;
+  /** The connection that we send on does its part in that. */
+  #restarted = false;
+  /** The box does not hear us. */
+  #unheard = false;
+  /** It was up once. */
+  #risen = false;
   #agreed = false;
   #revision = 0;
   #answer: Extract<ToBox, { t: 'subscribed' }> | null = null;
@@ -108,10 +124,15 @@ export class SeatMedia {
     const config = configuration(servers);
     this.publish = new RTCPeerConnection(config);
     this.receive = new RTCPeerConnection(config);
-    const changed = (): void => events.up(this.up);
+    const changed = (): void => {
+      if (this.up) this.#risen = true;
+      this.#found();
+      events.up(this.up);
+    };
     const failed = (): void => this.#fail();
-    this.#publishing = new Watch(this.publish, changed, failed);
-    this.#receiving = new Watch(this.receive, changed, failed);
+    const searching = (): boolean => this.#unheard || this.#patience !== undefined;
+    this.#publishing = new Watch(this.publish, changed, () => this.#restartPublishing(), failed, searching);
+    this.#receiving = new Watch(this.receive, changed, () => this.#restartReceiving(), failed, searching);
   }
 
   get up(): boolean {
@@ -141,22 +162,48 @@ export class SeatMedia {
     const named: Record<string, Source> = {};
     for (const { source, transceiver } of transceivers) if (transceiver.mid !== null) named[transceiver.mid] = source;
     this.#offer = { t: 'publish', seat: this.id, sdp: pc.localDescription?.sdp ?? '', sources: named };
+    this.#asking = true;
     this.events.send(this.#offer);
+  }
+
+  /** Our way to the box is another now, or may be: the network changed. Tracks, keys and the seat go on. */
+  restart(): void {
+    this.#restartPublishing();
+    this.#restartReceiving();
+  }
+
+  /** The box does not hear us, or does again. What we receive on it offers anew by itself. Told again: it was in vain. */
+  interrupted(now: boolean): void {
+    this.#unheard = now;
+    if (now) this.#restartPublishing();
+    else this.#found();
   }
 
   /** The box repeated our seat after the line had dropped: what may have got lost goes out once more. */
   again(servers: IceServer[]): void {
+    // What went out on a line that was dead had no chance; and the box says anew if it does not hear us.
+    this.#rest();
+    this.#unheard = false;
     const config = configuration(servers);
     for (const pc of [this.publish, this.receive]) {
       // Fresh relay credentials, where the browser can take them without a new connection.
       if (pc.signalingState !== 'closed') pc.setConfiguration?.(config);
     }
     if (this.#lost) this.events.send({ t: 'rejoin', seat: this.id });
-    else if (!this.#answered && this.#offer) this.events.send(this.#offer);
+    else {
+      if (this.#risen && !this.#receiving.up) this.#restartReceiving();
+      if (this.#asking && this.#offer) {
+        const sent = this.events.send(this.#offer);
+        if (this.#answered) this.#sent(sent);
+      } else if (this.#risen && !this.#publishing.up) this.#restartPublishing();
+    }
   }
 
   published(m: PublishedMessage): void {
-    if (this.#answered) return;
+    // An offer that went out twice is answered twice; the second answer may come when another offer is out. That one asks for
+    // a restart, so its answer has another name.
+    if (!this.#asking || (this.#answered && ufrag(m.sdp) === ufrag(this.publish.remoteDescription?.sdp))) return;
+    this.#asking = false;
     this.#answered = true;
     this.#run(async () => {
       await this.publish.setRemoteDescription({ type: 'answer', sdp: m.sdp });
@@ -208,6 +255,7 @@ export class SeatMedia {
 
   close(): void {
     this.#over = true;
+    clearTimeout(this.#patience);
     this.#publishing.close();
     this.#receiving.close();
   }
@@ -243,6 +291,45 @@ export class SeatMedia {
     }
   }
 
+  #restartPublishing(): void {
+    if (!this.#answered) return; // the first offer goes its own way, and has its own clock
+    this.#run(async () => {
+      if (this.#restarted || !this.#offer) return;
+      this.#restarted = true;
+      if (!this.#asking) {
+        const pc = this.publish;
+        await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+        this.#offer = { ...this.#offer, sdp: pc.localDescription?.sdp ?? '' };
+        this.#asking = true;
+      }
+      this.#sent(this.events.send(this.#offer));
+    });
+  }
+
+  #restartReceiving(): void {
+    if (this.#revision > 0) this.#sent(this.events.send({ t: 'restart', seat: this.id }));
+  }
+
+  /** From here on another way must be found in time. While the line is down, nothing can be; it all goes out when it is back. */
+  #sent(sent: boolean): void {
+    if (!sent) return;
+    this.#patience ??= setTimeout(() => {
+      this.#rest();
+      if (!this.up || this.#unheard) this.#fail();
+    }, restartWithin);
+  }
+
+  #found(): void {
+    if (this.up && !this.#unheard) this.#rest();
+  }
+
+  /** No other way is looked for any more. */
+  #rest(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+    this.#restarted = false;
+  }
+
   #run(step: () => Promise<void>): void {
     this.#queue = this.#queue.then(async () => {
       if (this.#over || this.#lost) return;
@@ -269,6 +356,9 @@ function configuration(servers: IceServer[]): RTCConfiguration {
     rtcpMuxPolicy: 'require',
   };
 }
+
+/** The name of a description's ICE credentials: another one with each restart. */
+const ufrag = (sdp?: string): string => /^a=ice-ufrag:(.*)$/m.exec(sdp ?? '')?.[1] ?? '';
 
 const kind = (source: Source): 'audio' | 'video' => (source === 'microphone' ? 'audio' : 'video');
 
