@@ -43,7 +43,7 @@ func (p *pulse) look(now time.Time, sign bool) (ask bool) {
 func (p *pulse) over(now time.Time) bool { return p.down && now.Sub(p.heard) >= overAfter }
 
 // look looks whether the other side is there, and asks it where it is silent. It tells whether it is given up for now, or has
-// come back. There may be no connection.
+// come back, perhaps elsewhere. There may be no connection.
 func (c *connection) look(now time.Time) (down, back bool) {
 	if c == nil || c.condition() != up {
 		return false, false
@@ -57,7 +57,7 @@ func (c *connection) look(now time.Time) (down, back bool) {
 	sign := c.sign.Swap(false)
 	sign = out.Heard() || sign
 	out.Look(c.pulse.look(now, sign))
-	return c.pulse.down, was && !c.pulse.down
+	return c.pulse.down, was && !c.pulse.down || out.Moved() && !c.pulse.down
 }
 
 // nextLook is when the seats are to be looked at; false: nobody is connected.

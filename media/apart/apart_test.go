@@ -185,8 +185,7 @@ func TestPlaneOfAnotherProcess(t *testing.T) {
 	if o.plane.Subscribed(ctx, "a", 1, "") == nil {
 		t.Error("an answer to no offer was taken")
 	}
-	shown := o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Camera, Width: 640, Height: 360}})
-	fine := errors.Join(shown, o.plane.Restart(ctx, "a"))
+	fine := errors.Join(o.plane.Restart(ctx, "a"), o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Camera, Width: 640, Height: 360}}))
 	if err := o.plane.Show(ctx, "a", []media.Shown{{Seat: "b", Source: media.Microphone}}); fine != nil || !errors.Is(err, media.ErrRefused) {
 		t.Errorf("show a picture, and restart: %v, a sound: %v", fine, err)
 	}

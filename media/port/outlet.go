@@ -10,6 +10,7 @@ import (
 type Outlet struct {
 	chosen atomic.Pointer[remote] // nil before the first answered check
 	rival  atomic.Pointer[remote] // another address of the peer that was answered since chosen was last heard; nil: none
+	moved  atomic.Bool            // packets go to another address than before, since Moved was asked
 	sign   atomic.Bool            // a message of the peer was genuine since Heard was asked
 }
 
@@ -35,6 +36,9 @@ const (
 
 // Heard tells whether a check of the peer was genuine, or it answered one of ours, since this was asked last.
 func (o *Outlet) Heard() bool { return o.sign.Swap(false) }
+
+// Moved tells whether packets go to another address than when this was asked last: some may have been lost before.
+func (o *Outlet) Moved() bool { return o.moved.Swap(false) }
 
 // Look is to be called several times a second. A peer that is quiet, and one that was heard from another address than
 // packets go to, is asked where it is. Where they go there is no answer, and from the other address there is: then packets
@@ -80,8 +84,15 @@ func (o *Outlet) answered(r *remote, nominate bool) {
 			o.rival.Store(r)
 			return
 		}
-		if old == r || o.chosen.CompareAndSwap(old, r) {
+		if old == r {
 			o.rival.Store(nil)
+			return
+		}
+		if o.chosen.CompareAndSwap(old, r) {
+			o.rival.Store(nil)
+			if old != nil {
+				o.moved.Store(true)
+			}
 			return
 		}
 	}

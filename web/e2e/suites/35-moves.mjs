@@ -39,7 +39,8 @@ export default async function moves({report, open, peopleNS}) {
       back.sort((a, b) => a - b);
       const p95 = back[Math.ceil(back.length * 0.95) - 1];
       report.figure(`${mine}, ${theirs}: an address changes → the picture, p50 and p95 (ms)`, [back[back.length >> 1], p95]);
-      report.check(p95 <= 5_000, `${mine}, ${theirs}: the picture is back within 5 s of a change of address`, {back, diaries: await Promise.all([cp, wp].map((p) => diary(p, began)))});
+      // Whoever is silent for less than the plane waits is left to the browser's own checks, every two to six seconds.
+      report.check(p95 <= 8_000, `${mine}, ${theirs}: the picture is back within 8 s of a change of address`, {back, diaries: await Promise.all([cp, wp].map((p) => diary(p, began)))});
       const after = await Promise.all([cp, wp].map(connections));
       report.check(JSON.stringify(after) === JSON.stringify(before), `${mine}, ${theirs}: the connections are the same`, {before, after, diary: await diary(cp, 0)});
 
