@@ -150,7 +150,6 @@ func (r *remote) heard(b []byte, msg *message) bool {
 		binary.BigEndian.PutUint16(signed[2:], uint16(msg.sealAt-stunHeader+24))
 		if subtle.ConstantTimeCompare(theirs.sign(signed), b[msg.sealAt+4:msg.sealAt+24]) == 1 {
 			r.grant()
-			r.conn.peer.outlet.sign.Store(true)
 			r.conn.mux.prove(r)
 			r.conn.peer.outlet.answered(r, false)
 		}

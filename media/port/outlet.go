@@ -11,7 +11,7 @@ type Outlet struct {
 	chosen atomic.Pointer[remote] // nil before the first answered check
 	rival  atomic.Pointer[remote] // another address of the peer that was answered since chosen was last heard; nil: none
 	moved  atomic.Bool            // packets go to another address than before, since Moved was asked
-	sign   atomic.Bool            // a message of the peer was genuine since Heard was asked
+	sign   atomic.Bool            // a message from chosen was genuine since Heard was asked
 }
 
 // Outlet gives the sending end of a ufrag, the same one when asked again; nil when the ufrag has no queue. It outlives
@@ -34,7 +34,8 @@ const (
 	rivalFor = 5 * time.Second
 )
 
-// Heard tells whether a check of the peer was genuine, or it answered one of ours, since this was asked last.
+// Heard tells whether there was a genuine check, or an answer to ours, since this was asked last: from where packets go. That
+// a browser checks another way beside it (Firefox does, over the relay) says nothing of this one.
 func (o *Outlet) Heard() bool { return o.sign.Swap(false) }
 
 // Moved tells whether packets go to another address than when this was asked last: some may have been lost before.
@@ -86,10 +87,12 @@ func (o *Outlet) answered(r *remote, nominate bool) {
 		}
 		if old == r {
 			o.rival.Store(nil)
+			o.sign.Store(true)
 			return
 		}
 		if o.chosen.CompareAndSwap(old, r) {
 			o.rival.Store(nil)
+			o.sign.Store(true)
 			if old != nil {
 				o.moved.Store(true)
 			}

@@ -152,7 +152,6 @@ func (r *remote) respond(b []byte) {
 		}
 		m.own(r)
 		r.owned.Store(true)
-		r.conn.peer.outlet.sign.Store(true)
 		r.conn.peer.outlet.answered(r, nominate)
 		r.renew(p)
 	}
