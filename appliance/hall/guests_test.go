@@ -238,6 +238,7 @@ func TestGuestsAndFaults(t *testing.T) {
 			_, err := b.Welcome(t.Context(), publisher("saal"))
 			b.refused(err, "busy")
 			b.plane.set(func(p *plane) { p.faulty = false })
+			synctest.Wait() // the room ends after its last answer
 			b.want("rooms", b.loads(), "saal:0+0 trauzimmer:1+0")
 			if n := len(b.seated()); n != 1 {
 				t.Errorf("%d sit, want 1", n)
