@@ -169,6 +169,21 @@ describe('live connection', () => {
     expect(socket.closed).toBe(true);
   });
 
+  test('in a talk it beats every 2 s and gives a silent line up after 6, also when the talk begins later', () => {
+    last().opens();
+    last().says({ t: 'pong' });
+    const socket = last();
+    line.hurry = true;
+    vi.advanceTimersByTime(2_000);
+    expect(socket.sent).toEqual(['{"t":"ping"}']);
+    socket.says({ t: 'pong' });
+    vi.advanceTimersByTime(6_000);
+    expect(line.state).toBe('up');
+    vi.advanceTimersByTime(2_000);
+    expect(line.state).toBe('down');
+    expect(socket.closed).toBe(true);
+  });
+
   test('gives up a socket that does not open', () => {
     vi.advanceTimersByTime(10_000);
     expect(line.state).toBe('down');

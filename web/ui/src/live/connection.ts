@@ -36,6 +36,10 @@ const policyViolation = 1008;
 const heartbeat = 10_000;
 /** Longer silence than this means a dead line: two pongs are missing. */
 const silence = 25_000;
+/** In a talk, where media waits for it: after a while without network the system sends what is left on a line after as long
+ *  again only, and a new line is there at once. */
+const hurriedHeartbeat = 2_000;
+const hurriedSilence = 6_000;
 /** A socket that does not open in this time is given up, and a question whether the box is there. */
 const patience = 10_000;
 const delays = [1_000, 2_000, 4_000, 8_000];
@@ -67,8 +71,7 @@ const browser: Surroundings = {
 };
 
 export class LiveConnection {
-  /** A talk runs: try more often. */
-  hurry = false;
+  #hurry = false;
   #socket: Socket | null = null;
   #state: LineState = 'connecting';
   #attempt = 0;
@@ -88,6 +91,16 @@ export class LiveConnection {
 
   get state(): LineState {
     return this.#state;
+  }
+
+  /** A talk runs: look and try more often. */
+  get hurry(): boolean {
+    return this.#hurry;
+  }
+  set hurry(hurry: boolean) {
+    if (this.#hurry === hurry) return;
+    this.#hurry = hurry;
+    if (this.#state === 'up') this.#schedule();
   }
 
   start(): void {
@@ -176,13 +189,13 @@ export class LiveConnection {
   #schedule(): void {
     this.around.clearTimeout(this.#beat);
     this.#beat = this.around.setTimeout(() => {
-      if (this.around.now() - this.#heard > silence) {
+      if (this.around.now() - this.#heard > (this.#hurry ? hurriedSilence : silence)) {
         this.#drop();
         return;
       }
       this.send({ t: 'ping' });
       this.#schedule();
-    }, heartbeat);
+    }, this.#hurry ? hurriedHeartbeat : heartbeat);
   }
 
   #drop(): void {
