@@ -1,10 +1,9 @@
 package media
 
 import (
-	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +11,8 @@ import (
 	"time"
 
 	"schalter/media/rewrite"
+	"schalter/media/story"
 )
-
-var update = flag.Bool("update", false, "rewrite the answers in testdata/temporal.txt")
 
 // layered is a packet of a stream with temporal layers, as a receiver hands it out: n-th of a picture with so many.
 func layered(c codec, seq uint64, ts uint32, picture uint16, temporal uint8, key, sync bool, n, of int) *packet {
@@ -47,22 +45,14 @@ func layered(c codec, seq uint64, ts uint32, picture uint16, temporal uint8, key
 //	padding                             a packet without a payload
 //	again N                             the packet that left as N is asked for
 func TestTemporalStories(t *testing.T) {
-	const file = "testdata/temporal.txt"
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &temporalStory{t: t}
-	got := s.play(string(text))
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
+	story.Run(t, "testdata/temporal.txt", func(t *testing.T, out io.Writer) func(int, []string) {
+		s := &temporalStory{t: t, out: out}
+		return func(line int, words []string) {
+			if s.f == nil && words[0] != "codec" || !s.command(words) {
+				t.Fatalf("line %d: %s", line, words)
+			}
 		}
-		return
-	}
-	if got != string(text) {
-		t.Errorf("%s differs (go test ./media -run TemporalStories -update rewrites it); now:\n%s", file, got)
-	}
+	})
 }
 
 type temporalStory struct {
@@ -73,22 +63,7 @@ type temporalStory struct {
 	picture uint16
 	late    map[uint64]*packet
 	came    map[uint64]*packet
-	out     strings.Builder
-}
-
-func (s *temporalStory) play(text string) string {
-	for number, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		fmt.Fprintln(&s.out, line)
-		if words := strings.Fields(line); len(words) > 0 && !strings.HasPrefix(line, "#") {
-			if s.f == nil && words[0] != "codec" || !s.command(words) {
-				s.t.Fatalf("line %d: %s", number+1, line)
-			}
-		}
-	}
-	return s.out.String()
+	out     io.Writer
 }
 
 func (s *temporalStory) command(words []string) bool {
@@ -113,11 +88,11 @@ func (s *temporalStory) command(words []string) bool {
 		p := s.came[n]
 		switch {
 		case !ok || p == nil:
-			fmt.Fprintf(&s.out, "> %d: not there\n", last)
+			fmt.Fprintf(s.out, "> %d: not there\n", last)
 		case p.time.Layer > note.Most:
-			fmt.Fprintf(&s.out, "> %d: empty\n", last)
+			fmt.Fprintf(s.out, "> %d: empty\n", last)
 		default:
-			fmt.Fprintf(&s.out, "> %d: packet %d, pictures less %d\n", last, n, note.Gone)
+			fmt.Fprintf(s.out, "> %d: packet %d, pictures less %d\n", last, n, note.Gone)
 		}
 	default:
 		return s.pictureComes(words)
@@ -165,11 +140,11 @@ func (s *temporalStory) take(p *packet) {
 	v := s.f.decide(p)
 	switch v.action {
 	case hold:
-		fmt.Fprintf(&s.out, "> %d does not leave\n", p.seq)
+		fmt.Fprintf(s.out, "> %d does not leave\n", p.seq)
 	case await:
-		fmt.Fprintf(&s.out, "> %d waits for a key frame\n", p.seq)
+		fmt.Fprintf(s.out, "> %d waits for a key frame\n", p.seq)
 	case empty:
-		fmt.Fprintf(&s.out, "> %d leaves empty, as %d\n", p.seq, v.seq)
+		fmt.Fprintf(s.out, "> %d leaves empty, as %d\n", p.seq, v.seq)
 	case pass:
 		what := ""
 		if p.described {
@@ -178,7 +153,7 @@ func (s *temporalStory) take(p *packet) {
 		if p.marker {
 			what += ", its end"
 		}
-		fmt.Fprintf(&s.out, "> %d leaves as %d%s\n", p.seq, v.seq, what)
+		fmt.Fprintf(s.out, "> %d leaves as %d%s\n", p.seq, v.seq, what)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 
 // governor decides on how many processors the media process runs its Go code: on as few as carry the load. A packet's way
 // is a chain of short wake-ups, and with a free processor beside it the scheduler wakes a thread at each of them to look for
-// work that is not there. On two processors a packet to ten viewers cost twice as much as on one (27 µs against 13).
+// work that is not there. On two processors a packet costs a fifth more than on one (schalter-load bench, beside plain pion:
+// to ten viewers 0.43 against 0.36, in a meeting of four 0.48 against 0.34).
 type governor struct {
 	most int           // processors that there are
 	now  int           // processors in use, at least 1

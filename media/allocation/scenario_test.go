@@ -1,19 +1,16 @@
 package allocation_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"schalter/media/allocation"
+	"schalter/media/story"
 )
-
-var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 
 // The stories in testdata/*.txt are the specification. A line is a command; the lines after it that begin with ">" are
 // what came of it, and are rewritten with -update. "#" begins a remark. Rates are in kbit/s.
@@ -29,30 +26,15 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 //	run D                                         decisions each 100 ms; changes of pictures are shown
 //	show                                          everything as it is now
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories found: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := &story{t: t, now: time.Unix(1_700_000_000, 0), published: map[string]*track{}, people: map[string]*person{}}
-			got := s.play(string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != string(text) {
-				t.Errorf("%s differs (go test ./media/allocation -update rewrites it); now:\n%s", file, got)
-			}
-		})
-	}
+	story.Run(t, "testdata/*.txt", func(t *testing.T, out io.Writer) func(int, []string) {
+		now := time.Unix(1_700_000_000, 0)
+		s := &teller{t: t, out: out, now: now, began: now, published: map[string]*track{}, people: map[string]*person{}}
+		return func(line int, words []string) {
+			s.line = line
+			words, values := story.Values(words)
+			s.command(words, values)
+		}
+	})
 }
 
 type track struct {
@@ -67,7 +49,7 @@ type person struct {
 	told       map[string]string
 }
 
-type story struct {
+type teller struct {
 	t         *testing.T
 	line      int
 	now       time.Time
@@ -77,33 +59,10 @@ type story struct {
 	people    map[string]*person
 	quiet     bool // changes of the reason alone are not shown
 	order     []*person
-	out       strings.Builder
+	out       io.Writer
 }
 
-func (s *story) play(text string) string {
-	s.began = s.now
-	for number, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		s.line = number + 1
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		fmt.Fprintln(&s.out, line)
-		words, values := []string{}, map[string]string{}
-		for _, w := range strings.Fields(line) {
-			if key, value, ok := strings.Cut(w, "="); ok {
-				values[key] = value
-			} else {
-				words = append(words, w)
-			}
-		}
-		if len(words) > 0 && !strings.HasPrefix(line, "#") {
-			s.command(words, values)
-		}
-	}
-	return s.out.String()
-}
-
-func (s *story) command(words []string, values map[string]string) {
+func (s *teller) command(words []string, values map[string]string) {
 	s.t.Helper()
 	switch words[0] {
 	case "budget":
@@ -152,7 +111,7 @@ func (s *story) command(words []string, values map[string]string) {
 	}
 }
 
-func (s *story) kilo(word string) int64 {
+func (s *teller) kilo(word string) int64 {
 	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
 		s.t.Fatalf("line %d: %v", s.line, err)
@@ -160,7 +119,7 @@ func (s *story) kilo(word string) int64 {
 	return n * 1000
 }
 
-func (s *story) publish(name, kind, list string) {
+func (s *teller) publish(name, kind, list string) {
 	p := s.published[name]
 	if p == nil {
 		p = &track{}
@@ -193,7 +152,7 @@ func layers(list string) (all []allocation.Layer) {
 	return all
 }
 
-func (s *story) see(p *person, name string, values map[string]string) {
+func (s *teller) see(p *person, name string, values map[string]string) {
 	shown, _ := strconv.Atoi(values["shown"])
 	for i, seen := range p.seen {
 		if seen == name { // another size, or importance
@@ -210,7 +169,7 @@ func (s *story) see(p *person, name string, values map[string]string) {
 
 const simulcast = "180:70/110/150,360:250/370/500,720:750/1100/1500"
 
-func (s *story) talks(n int, estimate string) {
+func (s *teller) talks(n int, estimate string) {
 	for i := 1; i <= n; i++ {
 		for _, side := range []string{"a", "b"} {
 			name := fmt.Sprintf("%d%s", i, side)
@@ -226,14 +185,14 @@ func (s *story) talks(n int, estimate string) {
 	}
 }
 
-func (s *story) connections() (all []*allocation.Connection) {
+func (s *teller) connections() (all []*allocation.Connection) {
 	for _, p := range s.order {
 		all = append(all, p.connection)
 	}
 	return all
 }
 
-func (s *story) run(d time.Duration) {
+func (s *teller) run(d time.Duration) {
 	for end := s.now.Add(d); s.now.Before(end); {
 		s.now = s.now.Add(100 * time.Millisecond)
 		s.a.Allocate(s.connections(), s.now)
@@ -247,7 +206,7 @@ func (s *story) run(d time.Duration) {
 				before, _, _ := strings.Cut(p.told[name], ",")
 				if layer, _, _ := strings.Cut(now, ","); p.told[name] != now && (before != layer || !s.quiet) &&
 					(!d.On || s.published[name].source != allocation.Microphone) {
-					fmt.Fprintf(&s.out, "> %5.1f s: %s sees %s: %s\n", s.now.Sub(s.began).Seconds(), p.name, name, now)
+					fmt.Fprintf(s.out, "> %5.1f s: %s sees %s: %s\n", s.now.Sub(s.began).Seconds(), p.name, name, now)
 					p.told[name] = now
 				}
 			}
@@ -266,20 +225,20 @@ func decision(d allocation.Decision) string {
 	return fmt.Sprintf("S%d T%d with %d%s", d.Spatial, d.Temporal, d.Bitrate/1000, why)
 }
 
-func (s *story) show() {
+func (s *teller) show() {
 	var total int64
 	for _, p := range s.order {
-		fmt.Fprintf(&s.out, "> %s: %d of %d, wants %d:", p.name, p.connection.Allotted/1000, p.connection.Estimate/1000, p.connection.Wanted/1000)
+		fmt.Fprintf(s.out, "> %s: %d of %d, wants %d:", p.name, p.connection.Allotted/1000, p.connection.Estimate/1000, p.connection.Wanted/1000)
 		for i, name := range p.seen {
 			d := p.connection.Subscriptions[i].Decision
 			if d.On {
-				fmt.Fprintf(&s.out, " %s S%dT%d", name, d.Spatial, d.Temporal)
+				fmt.Fprintf(s.out, " %s S%dT%d", name, d.Spatial, d.Temporal)
 			} else {
-				fmt.Fprintf(&s.out, " %s off", name)
+				fmt.Fprintf(s.out, " %s off", name)
 			}
 		}
-		fmt.Fprintln(&s.out)
+		fmt.Fprintln(s.out)
 		total += p.connection.Allotted
 	}
-	fmt.Fprintf(&s.out, "> together %d of %d\n", total/1000, s.a.Budget/1000)
+	fmt.Fprintf(s.out, "> together %d of %d\n", total/1000, s.a.Budget/1000)
 }

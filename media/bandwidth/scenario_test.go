@@ -1,19 +1,16 @@
 package bandwidth_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"schalter/media/bandwidth"
+	"schalter/media/story"
 )
-
-var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 
 // The stories in testdata/*.txt show the estimate over time. A line is a command; the lines after it that begin with
 // ">" are what came of it, and are rewritten with -update. "#" begins a remark. Rates are in kbit/s.
@@ -25,80 +22,45 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 //	remb N
 //	run D [step=D]
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories found: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
+	story.Run(t, "testdata/*.txt", func(t *testing.T, out io.Writer) func(int, []string) {
+		var w *world
+		return func(line int, words []string) {
+			c := command{t: t, line: line, values: map[string]string{}}
+			for _, word := range words[1:] {
+				key, value, ok := strings.Cut(word, "=")
+				if !ok {
+					key, value = "", word
 				}
-				return
+				c.values[key] = value
 			}
-			if got != string(text) {
-				t.Errorf("%s differs (go test ./media/bandwidth -update rewrites it); now:\n%s", file, got)
-			}
-		})
-	}
-}
-
-func play(t *testing.T, text string) string {
-	t.Helper()
-	var out strings.Builder
-	var w *world
-	for number, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		fmt.Fprintln(&out, line)
-		words := strings.Fields(line)
-		if len(words) == 0 || strings.HasPrefix(line, "#") {
-			continue
-		}
-		c := command{t: t, line: number + 1, values: map[string]string{}}
-		for _, word := range words[1:] {
-			key, value, ok := strings.Cut(word, "=")
-			if !ok {
-				key, value = "", word
-			}
-			c.values[key] = value
-		}
-		switch words[0] {
-		case "begin":
-			w = newWorld(uint64(c.number("seed", 1)), bandwidth.Limits{Start: 1000 * c.number("start", 0)})
-		case "link":
-			c.link(&w.forth)
-		case "feedback":
-			w.every = c.duration("every", w.every)
-			w.back.loss = float64(c.number("loss", int64(w.back.loss*100))) / 100
-			w.reports = c.yes("reports", w.reports)
-		case "source":
-			w.wanted = 1000 * c.number("wanted", w.wanted/1000)
-			w.greedy = c.yes("greedy", w.greedy)
-			if list := c.values["layers"]; list != "" {
-				w.layers = nil
-				for _, l := range strings.Split(list, ",") {
-					n, _ := strconv.ParseInt(l, 10, 64)
-					w.layers = append(w.layers, 1000*n)
+			switch words[0] {
+			case "begin":
+				w = newWorld(uint64(c.number("seed", 1)), bandwidth.Limits{Start: 1000 * c.number("start", 0)})
+			case "link":
+				c.link(&w.forth)
+			case "feedback":
+				w.every = c.duration("every", w.every)
+				w.back.loss = float64(c.number("loss", int64(w.back.loss*100))) / 100
+				w.reports = c.yes("reports", w.reports)
+			case "source":
+				w.wanted = 1000 * c.number("wanted", w.wanted/1000)
+				w.greedy = c.yes("greedy", w.greedy)
+				if list := c.values["layers"]; list != "" {
+					w.layers = nil
+					for _, l := range strings.Split(list, ",") {
+						n, _ := strconv.ParseInt(l, 10, 64)
+						w.layers = append(w.layers, 1000*n)
+					}
 				}
+			case "remb":
+				w.e.REMB(1000*c.number("", 0), w.at())
+			case "run":
+				c.run(w, out)
+			default:
+				t.Fatalf("line %d: %s", line, words[0])
 			}
-		case "remb":
-			w.e.REMB(1000*c.number("", 0), w.at())
-		case "run":
-			c.run(w, &out)
-		default:
-			t.Fatalf("line %d: %s", number+1, line)
 		}
-	}
-	return out.String()
+	})
 }
 
 type command struct {
@@ -148,7 +110,7 @@ func (c command) link(l *link) {
 }
 
 // run prints a line for each step: the estimate at its end, what arrived in it, the layer sent, the sound lost in it.
-func (c command) run(w *world, out *strings.Builder) {
+func (c command) run(w *world, out io.Writer) {
 	total := c.duration("", 0)
 	step := c.duration("step", total)
 	for end := w.now + total; w.now < end; {

@@ -117,9 +117,9 @@ func (c *conn) pushAll(in *inbox, i int) {
 		in.packets[i] = nil
 		queued++
 	}
+	c.mux.count.received.Add(queued) // before anybody can have taken them
 	c.mu.Unlock()
 	c.some.Signal()
-	c.mux.count.received.Add(queued)
 	if refused > 0 {
 		c.mux.count.overflow.Add(refused)
 	}

@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"schalter/media/port"
 )
 
 // quietly checks without a nomination, as a browser does that does not know that its address is another now. It answers
@@ -33,16 +35,23 @@ func (c *client) heeds() {
 	}
 }
 
-// Behind a router that forgot about it a browser has another address, and nominates nothing. Packets follow it there when
-// the old address is silent, and not before.
-func TestPacketsFollowAnAddressThatChanged(t *testing.T) {
+// moving is a peer that is reached at its first address, and has another one.
+func moving(t *testing.T) (m *port.Mux, q net.PacketConn, pass func(time.Duration), before, after *client) {
+	t.Helper()
 	m, at, pass := muxAt(t)
-	q := queue(t, m, "ours", "127.0.0.1")
+	q = queue(t, m, "ours", "127.0.0.1")
 	m.Consent("ours", "them", "theirs")
-	before, after := newClient(t, "127.0.0.1:0", at), newClient(t, "127.0.0.1:0", at)
+	before, after = newClient(t, "127.0.0.1:0", at), newClient(t, "127.0.0.1:0", at)
 	own := before.asks(q, "ours")
 	before.send(success(own, "theirs"))
 	before.goesTo(q, 1)
+	return m, q, pass, before, after
+}
+
+// Behind a router that forgot about it a browser has another address, and nominates nothing. Packets follow it there when
+// the old address is silent, and not before.
+func TestPacketsFollowAnAddressThatChanged(t *testing.T) {
+	m, q, pass, before, after := moving(t)
 	b, o := m.NewBatch(), m.Outlet("ours")
 	arrives := func(at, not *client, n int) {
 		t.Helper()
@@ -83,13 +92,7 @@ func TestPacketsFollowAnAddressThatChanged(t *testing.T) {
 
 // Nobody checks for long, as Firefox: packets follow the address by looks alone, and not while the old one answers.
 func TestLooksFindAnAddressThatChanged(t *testing.T) {
-	m, at, pass := muxAt(t)
-	q := queue(t, m, "ours", "127.0.0.1")
-	m.Consent("ours", "them", "theirs")
-	before, after := newClient(t, "127.0.0.1:0", at), newClient(t, "127.0.0.1:0", at)
-	own := before.asks(q, "ours")
-	before.send(success(own, "theirs"))
-	before.goesTo(q, 1)
+	m, q, pass, before, after := moving(t)
 	b, o := m.NewBatch(), m.Outlet("ours")
 	if !o.Heard() || o.Heard() {
 		t.Error("a check and an answer are one sign until it is looked at")

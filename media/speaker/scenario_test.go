@@ -1,10 +1,8 @@
 package speaker_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +10,8 @@ import (
 	"time"
 
 	"schalter/media/speaker"
+	"schalter/media/story"
 )
-
-var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 
 // The stories in testdata/*.txt are the specification. A line is a command; the lines after it that begin with ">" are
 // what came of it, and are rewritten with -update. "#" begins a remark. Levels are in -dBov: 127 is silence.
@@ -28,29 +25,18 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 //	pin NAME, unpin
 //	run D                        decisions each 100 ms; changes are shown
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories found: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	story.Run(t, "testdata/*.txt", func(t *testing.T, out io.Writer) func(int, []string) {
+		s := &teller{t: t, out: out, floor: speaker.New(speaker.Limits{})}
+		return func(line int, words []string) {
+			s.line = line
+			words, values := story.Values(words)
+			numbers := map[string]int{}
+			for key, value := range values {
+				numbers[key] = s.number(value)
 			}
-			got := (&story{t: t}).play(string(text))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != string(text) {
-				t.Errorf("%s differs (go test ./media/speaker -update rewrites it); now:\n%s", file, got)
-			}
-		})
-	}
+			s.command(words, numbers)
+		}
+	})
 }
 
 type mouth struct {
@@ -63,7 +49,7 @@ type mouth struct {
 	silent bool // no packets
 }
 
-type story struct {
+type teller struct {
 	t       *testing.T
 	line    int
 	now     time.Duration
@@ -72,35 +58,12 @@ type story struct {
 	speaker string
 	talking string
 	places  string
-	out     strings.Builder
+	out     io.Writer
 }
 
-func (s *story) at() time.Time { return time.Unix(1_700_000_000, 0).Add(s.now) }
+func (s *teller) at() time.Time { return time.Unix(1_700_000_000, 0).Add(s.now) }
 
-func (s *story) play(text string) string {
-	s.floor = speaker.New(speaker.Limits{})
-	for number, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		s.line = number + 1
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		fmt.Fprintln(&s.out, line)
-		words, values := []string{}, map[string]int{}
-		for _, w := range strings.Fields(line) {
-			if key, value, ok := strings.Cut(w, "="); ok {
-				values[key] = s.number(value)
-			} else {
-				words = append(words, w)
-			}
-		}
-		if len(words) > 0 && !strings.HasPrefix(line, "#") {
-			s.command(words, values)
-		}
-	}
-	return s.out.String()
-}
-
-func (s *story) number(word string) int {
+func (s *teller) number(word string) int {
 	n, err := strconv.Atoi(word)
 	if err != nil {
 		s.t.Fatalf("line %d: %v", s.line, err)
@@ -108,7 +71,7 @@ func (s *story) number(word string) int {
 	return n
 }
 
-func (s *story) mouth(name string) *mouth {
+func (s *teller) mouth(name string) *mouth {
 	for _, m := range s.mouths {
 		if m.voice.ID == name {
 			return m
@@ -118,7 +81,7 @@ func (s *story) mouth(name string) *mouth {
 	return nil
 }
 
-func (s *story) command(words []string, values map[string]int) {
+func (s *teller) command(words []string, values map[string]int) {
 	switch words[0] {
 	case "room":
 		s.floor = speaker.New(speaker.Limits{Few: values["few"], All: values["all"]})
@@ -160,7 +123,7 @@ func (s *story) command(words []string, values map[string]int) {
 	}
 }
 
-func (s *story) run(d time.Duration) {
+func (s *teller) run(d time.Duration) {
 	for end := s.now + d; s.now < end; {
 		s.now += 20 * time.Millisecond
 		for _, m := range s.mouths {
@@ -182,13 +145,13 @@ func (s *story) run(d time.Duration) {
 	}
 }
 
-func (s *story) tell() (changed bool) {
+func (s *teller) tell() (changed bool) {
 	now := "nobody"
 	if v := s.floor.Speaker(); v != nil {
 		now = v.ID
 	}
 	if now != s.speaker && (s.speaker != "" || now != "nobody") {
-		fmt.Fprintf(&s.out, "> %5.1f s: the speaker is %s\n", s.now.Seconds(), now)
+		fmt.Fprintf(s.out, "> %5.1f s: the speaker is %s\n", s.now.Seconds(), now)
 		changed = true
 	}
 	s.speaker = now
@@ -198,9 +161,9 @@ func (s *story) tell() (changed bool) {
 	}
 	if talking != s.talking {
 		if talking == "" {
-			fmt.Fprintf(&s.out, "> %5.1f s: nobody talks\n", s.now.Seconds())
+			fmt.Fprintf(s.out, "> %5.1f s: nobody talks\n", s.now.Seconds())
 		} else {
-			fmt.Fprintf(&s.out, "> %5.1f s: %s talks\n", s.now.Seconds(), talking)
+			fmt.Fprintf(s.out, "> %5.1f s: %s talks\n", s.now.Seconds(), talking)
 		}
 		s.talking, changed = talking, true
 	}
@@ -211,7 +174,7 @@ func (s *story) tell() (changed bool) {
 		}
 	}
 	if places := strings.Join(heard, " "); places != s.places {
-		fmt.Fprintf(&s.out, "> %5.1f s: heard are %s\n", s.now.Seconds(), places)
+		fmt.Fprintf(s.out, "> %5.1f s: heard are %s\n", s.now.Seconds(), places)
 		s.places, changed = places, true
 	}
 	return changed

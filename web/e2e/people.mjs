@@ -1,6 +1,7 @@
 // The people of the stories: what a citizen and a clerk do, through the pages alone.
 import {base, PASSWORD} from './lab/box.mjs';
 import {press, says, field, text, until} from './lab/find.mjs';
+import {firstPicture, received} from './lab/media.mjs';
 
 export class Citizen {
   constructor(page) { this.page = page; }
@@ -70,4 +71,19 @@ export class Clerk {
     await press(p, /^Beenden/);
     await press(p, /Erledigt|Vorgang beenden|Gespräch beenden/);
   }
+}
+
+/** A citizen and a clerk at home, in their own pages, and a talk of the two that begins. */
+export async function meet(citizenPage, clerkPage, clerkName = 'weber') {
+  const citizen = new Citizen(citizenPage); const clerk = new Clerk(clerkPage, clerkName);
+  await clerk.signIn();
+  await clerk.devices();
+  await citizen.arrive({name: 'Renate Krüger', matter: 'Meldebescheinigung'});
+  await citizen.devices();
+  await clerk.next();
+  await citizen.accept();
+  for (const [who, page] of [['citizen', citizenPage], ['clerk', clerkPage]]) {
+    if (!await firstPicture(page)) throw new Error(`no picture at the start for the ${who}: ${JSON.stringify(await received(page))}`);
+  }
+  return {citizen, clerk};
 }

@@ -1,5 +1,5 @@
 // The people's addresses change under a talk: same connections, same visit, and the picture is back at once.
-import {Citizen, Clerk} from '../people.mjs';
+import {meet} from '../people.mjs';
 import {connections, diary, firstPicture, received} from '../lab/media.mjs';
 import {forget, open as clear} from '../lab/namespaces.mjs';
 import {tidy} from '../lab/box.mjs';
@@ -12,16 +12,8 @@ export default async function moves({report, open, peopleNS}) {
     await report.story(`citizen in ${mine}, clerk in ${theirs}: addresses change`, async () => {
       tidy(peopleNS, ['weber']);
       const wp = await browsers[theirs].person('weber');
-      const weber = new Clerk(wp, 'weber');
-      await weber.signIn();
-      await weber.devices();
       const cp = await browsers[mine].person('citizen');
-      const citizen = new Citizen(cp);
-      await citizen.arrive({name: 'Karin Moser', matter: 'Wohnung ummelden'});
-      await citizen.devices();
-      await weber.next();
-      await citizen.accept();
-      if (!await firstPicture(cp) || !await firstPicture(wp)) throw new Error('no picture at the start');
+      const {clerk: weber} = await meet(cp, wp);
       const before = await Promise.all([cp, wp].map(connections));
       const began = Date.now();
       const back = [];

@@ -1,8 +1,8 @@
 // What a talk is made of beside picture and sound: text letter by letter, microphone and camera off, the screen; and a
 // call that nobody answers.
-import {Citizen, Clerk} from '../people.mjs';
+import {Citizen, Clerk, meet} from '../people.mjs';
 import {tidy} from '../lab/box.mjs';
-import {firstPicture, received, speak} from '../lab/media.mjs';
+import {received, speak} from '../lab/media.mjs';
 import {press, says, text, until} from '../lab/find.mjs';
 
 export default async function tools({report, open, peopleNS}) {
@@ -12,14 +12,7 @@ export default async function tools({report, open, peopleNS}) {
     tidy(peopleNS, ['weber']);
     const cp = await chromium.person('citizen'); const wp = await chromium.person('weber');
     try {
-      const citizen = new Citizen(cp); const weber = new Clerk(wp, 'weber');
-      await weber.signIn();
-      await weber.devices();
-      await citizen.arrive({name: 'Renate Krüger', matter: 'Meldebescheinigung'});
-      await citizen.devices();
-      await weber.next();
-      await citizen.accept();
-      await firstPicture(cp); await firstPicture(wp);
+      const {clerk: weber} = await meet(cp, wp);
 
       await press(cp, /^Schreiben/);
       await cp.focus('#text-line');
@@ -59,14 +52,7 @@ export default async function tools({report, open, peopleNS}) {
     const firefox = await open('firefox');
     const cp = await firefox.person('citizen'); const wp = await chromium.person('weber');
     try {
-      const citizen = new Citizen(cp); const weber = new Clerk(wp, 'weber');
-      await weber.signIn();
-      await weber.devices();
-      await citizen.arrive({name: 'Renate Krüger', matter: 'Meldebescheinigung'});
-      await citizen.devices();
-      await weber.next();
-      await citizen.accept();
-      await firstPicture(cp); await firstPicture(wp);
+      const {clerk: weber} = await meet(cp, wp);
       await speak(cp, false); await speak(wp, false);
       const marks = (page, other, self) => until(page, `the mark: other ${other}, self ${self}`,
         `!!document.querySelector('.stage > .name .mark.on') === ${other} && !!document.querySelector('.small .ring.on') === ${self}`);

@@ -111,6 +111,11 @@ export const states = {
     await page.press('textarea', 'Enter');
     await push(page, { t: 'text', side: 'clerk', name: 'Frau Özdemir', line: 2, text: 'Schön. Dann fangen wir', done: false });
   }),
+  'visit-interrupted': inTalk({}, async (page) => {
+    await push(page, { t: 'devices', side: 'clerk', microphone: true, camera: true, screen: false });
+    await push(page, { t: 'interrupted', side: 'clerk', interrupted: true });
+    await page.waitForTimeout(1_500); // said when it lasts
+  }),
   'visit-alone': inTalk({}, (page) => push(page, { t: 'visit', view: { ...talking, talk: { ...talk, alone: true } } })),
   'visit-done': citizen(visit({ state: 'done', position: null, outcome: 'done', ended_at: ago(0) })),
   'visit-noshow': citizen(visit({ state: 'no_show', position: null, ended_at: ago(0) })),
@@ -132,6 +137,11 @@ export const states = {
     await push(page, { t: 'devices', side: 'citizen', microphone: true, camera: false, screen: false });
     await push(page, { t: 'speaker', seat: 'other' });
     await page.waitForSelector('.stage .mark.on', { timeout: 5000 });
+  }),
+  'desk-interrupted': atDesk({}, async (page) => {
+    await push(page, { t: 'devices', side: 'citizen', microphone: true, camera: true, screen: false });
+    await push(page, { t: 'interrupted', side: 'citizen', interrupted: true });
+    await page.waitForTimeout(1_500);
   }),
   'desk-text': atDesk({}, async (page) => {
     await page.click('#tab-text');
