@@ -225,6 +225,16 @@ func (p *passedOn) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
+// WriteNow writes without waiting, if the connection can; see port.Outflow.
+func (p *passedOn) WriteNow(b []byte) (int, error) {
+	if now, ok := p.Conn.(interface {
+		WriteNow(b []byte) (int, error)
+	}); ok {
+		return now.WriteNow(b)
+	}
+	return 0, nil
+}
+
 // RemoteAddr is the caller's; of a caller by TLS no more than the network is known.
 func (p *passedOn) RemoteAddr() net.Addr { return p.remote }
 

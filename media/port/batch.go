@@ -8,6 +8,7 @@ import (
 const (
 	outboxSize  = 256 << 10 // bytes
 	outboxRuns  = 64        // messages of one system call
+	mostTouched = 64        // virtual remotes of one flush
 	mostPackets = 64        // of one message: UDP_MAX_SEGMENTS of every kernel that has UDP_SEGMENT
 	mostBytes   = 63 << 10  // of one message: below what fits into a datagram
 )
@@ -39,6 +40,9 @@ type outbox struct {
 	order [outboxRuns]uint8 // the runs that are being sent
 	sent  uint64            // packets, by the flush that is going on
 	call  sending           // what the system call needs
+
+	touched [mostTouched]*Remote // keep packets back until the flush; some may be here twice
+	met     int                  // of touched
 }
 
 // run is one message: packets to one remote by one path, next to each other in the outbox.
@@ -73,8 +77,8 @@ func (b *Batch) Space(n int) []byte {
 
 // Send queues one packet for where the outlet's peer was nominated last, or drops and counts it: when there is nobody,
 // no consent (RFC 7675; see Mux.Consent), or the peer is gone. The packet must begin at the start of the slice that Space
-// gave last, or it is copied; it is the batch's from now on. To a virtual remote it goes at once, and the space is free
-// again when Send returns.
+// gave last, or it is copied; it is the batch's from now on. A virtual remote gets it at once, and the space is free again
+// when Send returns.
 func (b *Batch) Send(to *Outlet, packet []byte) {
 	m := b.mux
 	if len(packet) == 0 || len(packet) > packetSize {
@@ -93,7 +97,8 @@ func (b *Batch) Send(to *Outlet, packet []byte) {
 	p := r.route.Load()
 	switch {
 	case r.virtual != nil:
-		r.send(packet, p)
+		r.give(packet, p)
+		o.touch(r.virtual)
 	case p == nil:
 		m.count.unasked.Add(1)
 	default:
@@ -107,8 +112,29 @@ func (b *Batch) Flush() {
 	if o := b.out; o != nil {
 		b.out = nil
 		o.flush(b.turn)
+		o.flushTouched()
 		b.mux.outboxes.Put(o)
 	}
+}
+
+// touch notes that a virtual remote has packets to flush. What one peer gets comes together, so the last one will do.
+func (o *outbox) touch(r *Remote) {
+	if o.met > 0 && o.touched[o.met-1] == r {
+		return
+	}
+	if o.met == len(o.touched) {
+		o.flushTouched()
+	}
+	o.touched[o.met] = r
+	o.met++
+}
+
+func (o *outbox) flushTouched() {
+	for _, r := range o.touched[:o.met] {
+		r.flushed()
+	}
+	clear(o.touched[:o.met])
+	o.met = 0
 }
 
 func (b *Batch) open() *outbox {

@@ -198,6 +198,7 @@ func TestBatchServesVirtualRemotesAtOnce(t *testing.T) {
 	m, p := newMux(t, "127.0.0.1:0")
 	var mu sync.Mutex
 	var sent [][]byte
+	flushes := 0
 	r, err := m.Attach(func(b []byte, at netip.AddrPort) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -209,6 +210,10 @@ func TestBatchServesVirtualRemotesAtOnce(t *testing.T) {
 		}
 		sent = append(sent, bytes.Clone(b))
 		return nil
+	}, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		flushes++
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -224,6 +229,12 @@ func TestBatchServesVirtualRemotesAtOnce(t *testing.T) {
 	put(b, o, numbered(100, 1))
 	put(b, o, rtp(97))
 	put(b, o, numbered(50, 2))
+	if flushes != 1 {
+		t.Errorf("%d flushes after an answer and before the batch's", flushes)
+	}
+	if b.Flush(); flushes != 2 {
+		t.Errorf("%d flushes after the batch's", flushes)
+	}
 	if len(sent) != 3 || !bytes.Equal(sent[1], numbered(100, 1)) || !bytes.Equal(sent[2], numbered(50, 2)) {
 		t.Errorf("sent %d", len(sent))
 	}

@@ -9,7 +9,7 @@
 //
 //	STUN, DTLS ─ WriteTo ─────────┬─ consent ─┬─ socket: one call a packet
 //	media ─ Batch.Send to Outlet ─┘           ├─ Batch.Flush: runs to one remote as one message, many messages a call
-//	                                          └─ virtual remote: its send function, at once
+//	                                          └─ virtual remote: its send function, at once; its flush function with the batch
 //
 // Mux has the methods of a UDP mux of an ICE library. A peer's queue is the net.PacketConn that GetConn gave for its
 // ufrag and address family. An address gets an owner only when the peer has answered a Binding request from it with a
@@ -49,6 +49,9 @@
 // Where ICE and TURN are served by another process (ListenerConfig.Apart), their connections are passed on as they are,
 // and it is that process which checks their messages: Checked for TURN, Mux.Stream for ICE.
 //
+// What goes to a stream is gathered (Outflow) and leaves by one call when the batch is flushed, in the goroutine that flushes it;
+// only what the socket does not take then is waited for, by a goroutine of the stream's.
+//
 // A stream of ICE-TCP and a relay allocation are remotes like any other to the peers behind the mux: each has an
 // address from 240.0.0.0/4, which no real datagram can have as its source (datagrams that claim it are dropped).
 //
@@ -66,7 +69,7 @@
 //
 //   - A plain call on a socket whose buffer is full drops its packet: checks and records are repeated by those who sent them.
 //   - To a peer: 512 packets. Media is dropped, newest first, from 480 on (NACK brings it back); STUN and DTLS at 512.
-//   - To an ICE-TCP stream: 64 KiB. Media is dropped, newest first, from 48 KiB on; STUN and DTLS at 64 KiB. A stream
+//   - To a stream (Outflow: ICE-TCP, TURN): 256 KiB. Media is dropped, newest first, from 224 KiB on; others at 256 KiB. A stream
 //     whose peer takes nothing for 10 s ends.
 //   - A batch: 256 KiB; when it is full it is flushed. Media is dropped, newest first, when the socket's buffer stays full
 //     for 5 ms of one flush, or at once while 4 flushes wait for the same socket: the card is behind, and whoever waits

@@ -12,7 +12,6 @@ const (
 	turnFrame     = packetSize       // bytes of one STUN message or ChannelData with its header
 	turnFirst     = 10 * time.Second // for the first message, and for the rest of a message that has begun
 	turnIdle      = 11 * time.Minute // an allocation is refreshed within its 10 minutes at the latest
-	turnWrite     = 10 * time.Second // a peer that takes nothing for so long is gone
 	minChannel    = 0x4000           // RFC 8656 section 12
 	maxChannel    = 0x4fff           // likewise
 	shortest      = 8                // payload: shorter than any packet of ours
@@ -150,16 +149,12 @@ func (g *guard) wanted() bool {
 	return binary.BigEndian.Uint16(b) != 0x0011
 }
 
-// Write ends the connection when the peer takes nothing: after a part of a message the stream is of no use.
-func (g *guard) Write(b []byte) (int, error) {
-	if err := g.Conn.SetWriteDeadline(time.Now().Add(turnWrite)); err != nil {
-		return 0, err
+// WriteNow writes without waiting, if the connection can.
+func (g *guard) WriteNow(b []byte) (int, error) {
+	if now, ok := g.Conn.(writesNow); ok {
+		return now.WriteNow(b)
 	}
-	n, err := g.Conn.Write(b)
-	if err != nil {
-		_ = g.Close()
-	}
-	return n, err
+	return 0, nil
 }
 
 // Close closes the connection once.

@@ -324,7 +324,7 @@ func TestAddressesOfOneUfragAreBounded(t *testing.T) {
 func TestQueueDropsMediaFirst(t *testing.T) {
 	m, p := newMux(t, "127.0.0.1:0")
 	q := queue(t, m, "ours", "127.0.0.1")
-	r, err := m.Attach(func([]byte, netip.AddrPort) error { return nil })
+	r, err := m.Attach(func([]byte, netip.AddrPort) error { return nil }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestQueuesEnd(t *testing.T) {
 	if _, err := m.GetConn("late", &net.UDPAddr{}); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
-	if _, err := m.Attach(nil); !errors.Is(err, net.ErrClosed) {
+	if _, err := m.Attach(nil, nil); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }

@@ -124,6 +124,23 @@ func (q *quiet) Write(b []byte) (int, error) {
 	}
 }
 
+// WriteNow sends what the socket takes at once.
+func (q *quiet) WriteNow(b []byte) (int, error) {
+	if !q.writing.TryLock() {
+		return 0, nil // a write waits
+	}
+	defer q.writing.Unlock()
+	q.out, q.sent, q.failed = b, 0, 0
+	defer func() { q.out = nil }()
+	if err := q.end.use(q.give); err != nil {
+		return 0, err
+	}
+	if q.failed != 0 && q.failed != unix.EAGAIN {
+		return q.sent, os.NewSyscallError("send", q.failed)
+	}
+	return q.sent, nil
+}
+
 // transmit sends as much as the socket takes.
 func (q *quiet) transmit(fd uintptr) {
 	for q.sent < len(q.out) {

@@ -158,7 +158,14 @@ func (r *remote) respond(b []byte) {
 	r.send(b, p)
 }
 
+// send sends one packet.
 func (r *remote) send(b []byte, p *path) {
+	r.give(b, p)
+	r.virtual.flushed()
+}
+
+// give is send, but a virtual remote may keep the packet back until it is flushed.
+func (r *remote) give(b []byte, p *path) {
 	m := r.conn.mux
 	var err error
 	switch {
@@ -254,6 +261,7 @@ type Remote struct {
 	mux    *Mux
 	key    netip.AddrPort
 	send   func([]byte, netip.AddrPort) error
+	flush  func() // nil: nothing waits
 	closed atomic.Bool
 }
 
@@ -265,8 +273,9 @@ const errFull fault = "queue full"
 func Full() error { return errFull }
 
 // Attach makes a virtual remote. The mux calls send for each packet to it, from many goroutines; send must not block
-// and must not keep the packet. From is the address at which the remote had asked the peer, see Deliver.
-func (m *Mux) Attach(send func(packet []byte, from netip.AddrPort) error) (*Remote, error) {
+// and must not keep the packet. From is the address at which the remote had asked the peer, see Deliver. Flush, which may be
+// nil and must not block either, is called after one or more packets: what was kept back to leave together leaves then.
+func (m *Mux) Attach(send func(packet []byte, from netip.AddrPort) error, flush func()) (*Remote, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -277,7 +286,7 @@ func (m *Mux) Attach(send func(packet []byte, from netip.AddrPort) error) (*Remo
 		return nil, errors.New("attach: too many remotes")
 	}
 	key := m.nextAddressLocked()
-	r := &Remote{mux: m, key: key, send: send}
+	r := &Remote{mux: m, key: key, send: send, flush: flush}
 	m.virtual[key] = r
 	return r, nil
 }
@@ -341,6 +350,13 @@ func (r *Remote) forward(b []byte, p *path) error {
 		from = p.at
 	}
 	return r.send(b, from)
+}
+
+// flushed sends what the remote has kept back; nil is a real one, which keeps nothing.
+func (r *Remote) flushed() {
+	if r != nil && r.flush != nil && !r.closed.Load() {
+		r.flush()
+	}
 }
 
 // Close forgets the remote. Send is not called any more, except by calls that have begun.

@@ -23,7 +23,7 @@ func TestVirtualRemoteLooksLikeAnAddress(t *testing.T) {
 			defer mu.Unlock()
 			sent = append(sent, bytes.Clone(b))
 			return nil
-		})
+		}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestReservedAddresses(t *testing.T) {
 func TestReadPathAllocatesNothing(t *testing.T) {
 	m, _ := newMux(t, "127.0.0.1:0")
 	q := queue(t, m, "ours", "127.0.0.1")
-	r, err := m.Attach(func([]byte, netip.AddrPort) error { return nil })
+	r, err := m.Attach(func([]byte, netip.AddrPort) error { return nil }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func FuzzDatagram(f *testing.F) {
 	m, _ := newMux(f, "127.0.0.1:0")
 	q := queue(f, m, "ours", "127.0.0.1")
 	sent := 0
-	r, err := m.Attach(func([]byte, netip.AddrPort) error { sent++; return nil })
+	r, err := m.Attach(func([]byte, netip.AddrPort) error { sent++; return nil }, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func FuzzDatagram(f *testing.F) {
 	if _, err := q.WriteTo(success(id, "password"), from); err != nil {
 		f.Fatal(err)
 	}
-	unknown, err := m.Attach(func([]byte, netip.AddrPort) error { panic("a stranger was answered") })
+	unknown, err := m.Attach(func([]byte, netip.AddrPort) error { panic("a stranger was answered") }, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -14,9 +14,6 @@ const (
 	frameLimit    = packetSize - 1 // bytes in one RFC 4571 frame; a browser's are at most 1,500
 	firstFrame    = 5 * time.Second
 	streamIdle    = 30 * time.Second // checks come every few seconds on a live stream
-	streamWrite   = 10 * time.Second
-	streamBuffer  = 64 << 10 // bytes
-	streamMedia   = 48 << 10 // media is dropped from here on
 	maxStreams    = 2048
 	errFrame      = fault("stream: no frame of ours")
 	errFirstFrame = fault("stream: first frame is no check of a peer")
@@ -30,8 +27,7 @@ func (m *Mux) Stream(c net.Conn) {
 		return
 	}
 	defer m.leave(c)
-	s := &stream{conn: c}
-	s.some.L = &s.mu
+	s := &stream{conn: c, out: NewOutflow(c)}
 	if err := m.serveStream(s); err != nil {
 		m.log.Debug("ice-tcp stream ended", "reason", reason(err))
 	}
@@ -108,12 +104,12 @@ func (m *Mux) serveStream(s *stream) error {
 	if !m.proven(s.conn) {
 		return net.ErrClosed
 	}
-	r, err := m.Attach(func(b []byte, _ netip.AddrPort) error { return s.push(b) })
+	r, err := m.Attach(func(b []byte, _ netip.AddrPort) error { return s.push(b) }, s.out.Flush)
 	if err != nil {
 		return err
 	}
 	var writer sync.WaitGroup
-	writer.Go(s.drain)
+	writer.Go(s.out.Run)
 	defer writer.Wait()
 	defer s.end()
 	defer r.Close()
@@ -135,14 +131,10 @@ func (m *Mux) serveStream(s *stream) error {
 	}
 }
 
-// stream is the writing half of one ICE-TCP connection.
+// stream is one ICE-TCP connection.
 type stream struct {
 	conn net.Conn
-
-	mu     sync.Mutex
-	some   sync.Cond // something to write, or the end
-	out    []byte    // frames to write; guarded by mu
-	closed bool      // guarded by mu
+	out  *Outflow
 }
 
 // receive reads one frame into b. An empty frame is skipped (RFC 4571 section 2: a null packet).
@@ -168,60 +160,19 @@ func (s *stream) receive(b []byte, limit time.Duration) ([]byte, error) {
 	}
 }
 
-// push queues one packet as a frame, or drops it by the stream's rule.
+// push queues one packet as a frame, or drops it by the rule of Outflow.
 func (s *stream) push(b []byte) error {
-	limit := streamBuffer
-	if classify(b) == mediaPacket {
-		limit = streamMedia
-	}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return net.ErrClosed
-	}
-	if len(b) > frameLimit || len(s.out)+2+len(b) > limit {
-		s.mu.Unlock()
+	if len(b) > frameLimit {
 		return errFull
 	}
-	s.out = binary.BigEndian.AppendUint16(s.out, uint16(len(b)))
-	s.out = append(s.out, b...)
-	s.mu.Unlock()
-	s.some.Signal()
-	return nil
-}
-
-// drain writes what was queued, all of it at once. Two buffers take turns, so that a blocked write holds up nobody.
-func (s *stream) drain() {
-	var full []byte
-	for {
-		s.mu.Lock()
-		for len(s.out) == 0 && !s.closed {
-			s.some.Wait()
-		}
-		if s.closed {
-			s.mu.Unlock()
-			return
-		}
-		full, s.out = s.out, full[:0]
-		s.mu.Unlock()
-		err := s.conn.SetWriteDeadline(time.Now().Add(streamWrite))
-		if err == nil {
-			_, err = s.conn.Write(full)
-		}
-		if err != nil { // the reader finds out and ends the stream
-			_ = s.conn.Close()
-			s.end()
-			return
-		}
-	}
+	var head [2]byte
+	binary.BigEndian.PutUint16(head[:], uint16(len(b)))
+	return s.out.Add(head[:], b, nil, classify(b) == mediaPacket)
 }
 
 func (s *stream) end() {
 	_ = s.conn.Close() // a write that waits for the peer ends now
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.some.Broadcast()
+	s.out.End()
 }
 
 // reason names an error without the addresses that errors of package net carry.

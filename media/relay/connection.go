@@ -46,7 +46,7 @@ type connection struct {
 	came     time.Time
 
 	once sync.Once
-	out  outbound
+	out  *port.Outflow
 
 	mu      sync.Mutex  // taken before the relay's
 	timer   *time.Timer // closes the connection when it holds no allocation; guarded by mu
@@ -75,7 +75,7 @@ func (o *oneShot) Close() error   { o.c.close(); return nil }
 func (o *oneShot) Addr() net.Addr { return o.c.LocalAddr() }
 
 func (r *Relay) serve(nc net.Conn) error {
-	c := &connection{Conn: nc, relay: r, ended: make(chan struct{}), came: time.Now()}
+	c := &connection{Conn: nc, relay: r, out: port.NewOutflow(nc), ended: make(chan struct{}), came: time.Now()}
 	if t, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		c.network = port.Network(t.AddrPort().Addr())
 	}
@@ -120,6 +120,7 @@ func (r *Relay) enter(c *connection) error {
 	c.timer = time.AfterFunc(r.idle, c.close)
 	r.conns[c] = true
 	r.wg.Add(1)
+	r.wg.Go(c.out.Run)
 	return nil
 }
 
@@ -144,6 +145,7 @@ func (c *connection) Close() error {
 func (c *connection) close() {
 	c.once.Do(func() {
 		_ = c.Conn.Close()
+		c.out.End()
 		c.mu.Lock()
 		c.timer.Stop()
 		c.closing = true

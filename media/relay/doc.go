@@ -3,7 +3,13 @@
 //
 // # The way of a packet
 //
-//	browser ─ TLS or TCP ─ port.Listener (strict parse) ─ turn ─ pipe ─ port.Remote ─ Mux ─ SFU
+//	browser ─ TLS or TCP ─▶ strict parse (port) ─▶ turn ─▶ pipe ─▶ port.Remote ─▶ Mux ─▶ SFU
+//	browser ◀─ port.Outflow ◀─┬─ framed here, where the channel is known ◀─ pipe ◀─ port.Remote ◀─ Batch of the SFU
+//	                          └─ turn ◀─ queue ◀─ any other packet ◀──────────┘
+//
+// To a browser packets leave in the goroutine of the SFU that has them, a picture by one call, and no other is woken for them: we
+// frame the channel data. The library does that only for the first packet and then every ten seconds, so that it has the last
+// word on channels and permissions, and where a browser has bound no channel.
 //
 // There is no relay socket. An allocation is a pipe in memory with a remote of its own in the mux, whose made-up address
 // is the relayed address that the browser is told. The SFU's answers carry the address that the browser had asked.
@@ -30,6 +36,7 @@
 //
 // # Ownership
 //
-// Relay owns the accept loop and every connection; Close ends and awaits them. A pipe's queue holds 256 packets to the
-// browser; media is dropped, newest first, from 224 on, STUN and DTLS at 256.
+// Relay owns the accept loop and every connection, with the goroutine that writes what its socket does not take at once (port.Outflow);
+// Close ends and awaits them. To a browser 256 KiB wait, of which media gets 224 KiB and the library's answers the rest. A pipe's
+// queue holds 256 packets for the library; media is dropped, newest first, from 224 on, STUN and DTLS at 256.
 package relay

@@ -30,12 +30,13 @@ type pipe struct {
 	ring   [pipeSize]parcel // guarded by mu; the buffers are used again
 	head   int              // guarded by mu
 	length int              // guarded by mu
+	given  *peer            // whose packet the library has now; guarded by mu
 	closed bool             // guarded by mu
 }
 
 // parcel is a packet to the browser.
 type parcel struct {
-	from *net.UDPAddr
+	from *peer
 	b    []byte
 }
 
@@ -43,13 +44,16 @@ type parcel struct {
 type peer struct {
 	key  netip.AddrPort
 	addr *net.UDPAddr // for the library; shared, never written
+
+	channel atomic.Uint32 // by which the library sends what comes from here; 0: not known
+	until   atomic.Int64  // so long that is believed, Unix nanoseconds
 }
 
 func newPipe(c *connection, seat string) (*pipe, error) {
 	p := &pipe{conn: c, seat: seat}
 	p.some.L = &p.mu
 	var err error
-	if p.remote, err = c.relay.cfg.Attach(p.push); err != nil {
+	if p.remote, err = c.relay.cfg.Attach(p.send, p.flush); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -127,15 +131,10 @@ func (r *Relay) advertised(key netip.AddrPort) bool {
 	return false
 }
 
-// push queues a packet of the SFU for the browser, or drops it by the queue's rule. It comes from the address that the
-// browser had asked.
-func (p *pipe) push(b []byte, from netip.AddrPort) error {
-	peer := p.known(from)
-	if peer == nil || len(b) > pipeMTU {
-		return p.full()
-	}
+// push queues a packet for the library, or drops it by the queue's rule.
+func (p *pipe) push(b []byte, from *peer, media bool) error {
 	limit := pipeSize
-	if len(b) > 0 && b[0] >= 128 { // RTP and RTCP
+	if media {
 		limit = pipeMedia
 	}
 	p.mu.Lock()
@@ -149,7 +148,7 @@ func (p *pipe) push(b []byte, from netip.AddrPort) error {
 	}
 	slot := &p.ring[(p.head+p.length)%pipeSize]
 	slot.b = append(slot.b[:0], b...)
-	slot.from = peer.addr
+	slot.from = from
 	p.length++
 	p.mu.Unlock()
 	p.some.Signal()
@@ -163,11 +162,9 @@ func (p *pipe) full() error {
 
 // ReadFrom gives the library the next packet for the browser.
 func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
-	if !p.waiting() {
-		p.conn.flush()
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.given = nil // without a word of it the library has dropped it
 	for p.length == 0 && !p.closed {
 		p.some.Wait()
 	}
@@ -178,15 +175,16 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 	n := copy(b, slot.b)
 	p.head = (p.head + 1) % pipeSize
 	p.length--
+	p.given = slot.from
 	p.conn.relay.count.outbound.Add(1)
-	return n, slot.from, nil
+	return n, slot.from.addr, nil
 }
 
-// waiting tells whether a packet for the browser is there.
-func (p *pipe) waiting() bool {
+// busy tells whether a packet is with the library, or on its way there: then others wait behind it, for the order.
+func (p *pipe) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.length > 0 && !p.closed
+	return p.length > 0 || p.given != nil || p.closed
 }
 
 // Close ends the allocation.

@@ -44,7 +44,7 @@ func TestPipeAllocatesNothing(t *testing.T) {
 		if _, err := p.WriteTo(media, to); err != nil {
 			panic(err)
 		}
-		if err := p.push(media, sfu); err != nil {
+		if err := p.send(media, sfu); err != nil {
 			panic(err)
 		}
 		if _, _, err := p.ReadFrom(buf); err != nil {

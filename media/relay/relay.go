@@ -29,7 +29,7 @@ type Config struct {
 	// Listener yields TURN connections with checked messages: port.Listener.TURN. The relay closes it.
 	Listener net.Listener
 	// Attach makes a virtual remote: port.Mux.Attach.
-	Attach func(send func(packet []byte, from netip.AddrPort) error) (*port.Remote, error)
+	Attach func(send func(packet []byte, from netip.AddrPort) error, flush func()) (*port.Remote, error)
 	// Peers are the addresses that the SFU advertises; nothing else can be reached. It is asked often and must be quick.
 	Peers func() []netip.AddrPort
 	Realm string

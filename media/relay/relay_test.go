@@ -407,7 +407,7 @@ func TestSlowBrowserHoldsUpNobody(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("writing took %v", took)
 	}
-	if s := p.relay.Stats(); s.Overflow == 0 || p.mux.Stats().Overflow != s.Overflow {
+	if s := p.relay.Stats(); s.Overflow == 0 || p.mux.Stats().Overflow > s.Overflow {
 		t.Errorf("%+v, mux %+v", s, p.mux.Stats())
 	}
 	if _, err := q.WriteTo(media, from[quick]); err != nil {
