@@ -17,7 +17,8 @@ const (
 // messages gather until Flush, which gives the socket what it takes at once. Only what is left then is waited for, by Run.
 //
 // So packets for many connections leave in the goroutine that has them, one call for each connection. A goroutine of each
-// connection's own that is woken for each picture costs more than all the rest of the way.
+// connection's own that is woken for each picture cost the media process more: with ten viewers by TURN/TLS 23.3 µs a packet
+// against 18.9, in single runs of six seconds on a quiet machine.
 type Outflow struct {
 	conn net.Conn
 	now  writesNow // nil: conn can only wait
