@@ -19,8 +19,8 @@ import (
 //
 // Its system calls never wait (MSG_DONTWAIT), so they are made without telling the runtime (unix.RawSyscall). Told of one, it
 // wakes the thread that watches over threads in system calls, which then looks every 20 µs until all is quiet: of a process that
-// sleeps between two frames that was a quarter of its time. What it costs: a collection of garbage that wants to stop everything
-// waits for the call, 64 messages at the most and so about a millisecond.
+// sleeps between two frames that was a quarter of its time. It is told of calls with many messages alone (shortCall): those take
+// up to a millisecond, in which other goroutines go on and garbage may be collected.
 type endpoint struct {
 	ready *os.File // the epoll
 	raw   syscall.RawConn
