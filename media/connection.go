@@ -43,8 +43,8 @@ type connection struct {
 	goes    func(func())
 	broken  func(cause any, stack []byte)
 
-	// rtcp sends reports; tests put something else in its place.
-	rtcp func([]rtcp.Packet) error
+	// rtcp puts a compound of reports into a batch; tests put something else in its place.
+	rtcp func(*port.Batch, []rtcp.Packet) error
 
 	// Of the newest descriptions. Owned by the room.
 	ours, theirs credentials
@@ -319,6 +319,11 @@ func (c *connection) own(setup string) (description, error) {
 
 // report sends RTCP.
 func (c *connection) report(packets ...rtcp.Packet) {
+	c.engine.sending(func(b *port.Batch) { c.reportIn(b, packets...) })
+}
+
+// reportIn sends RTCP with the batch, beside what else is in it.
+func (c *connection) reportIn(b *port.Batch, packets ...rtcp.Packet) {
 	// An error means that the connection is not up yet or no more; both are told by its state.
-	_ = c.rtcp(packets)
+	_ = c.rtcp(b, packets)
 }

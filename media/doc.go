@@ -44,13 +44,14 @@
 //   - One for each room owns its state: peers, tracks, lanes, negotiation, who speaks. Others send it orders over a bounded
 //     inbox; senders of orders wait, with a context. It calls into the libraries, which answer within milliseconds. It never
 //     waits for a browser, an event's reader or a connection's end. Five times a second
-//     it looks whether its connections have been heard, ten times who speaks.
+//     it looks whether its connections have been heard, ten times who speaks. All rooms do so, and all streams report, at the
+//     same moments (struck): where little is sent, a packet costs what its share of the wake-ups costs.
 //   - One for each connection and family of addresses, the ICE agent's: the way of a packet, as above. It must not block.
 //     It takes a sender's lock for as long as one subscriber's packets take to be encrypted, and writes to the port, which
 //     drops rather than waits. A subscriber that is slow or gone costs it a dropped packet.
 //   - One for each connection does the handshake and waits for its end.
-//   - One for each incoming stream gives feedback; one for each publishing connection acknowledges what has arrived
-//     (transport-wide). They write RTCP.
+//   - One for each incoming stream gives feedback. It writes RTCP; so does the way of a packet, which acknowledges what has
+//     arrived (transport-wide) beside what it sends.
 //   - One shares out the uplink, where it is known. It takes a sender's lock to direct it.
 //   - One hands out events from a list that keeps the newest of each kind for each seat or room.
 //

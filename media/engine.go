@@ -230,3 +230,11 @@ func fingerprintOf(der []byte) string {
 // batch lends a batch to whoever is about to send; give takes it back, empty.
 func (e *engine) batch() *port.Batch { return e.batches.Get().(*port.Batch) }
 func (e *engine) give(b *port.Batch) { e.batches.Put(b) }
+
+// sending lends f a batch and sends what it puts there.
+func (e *engine) sending(f func(*port.Batch)) {
+	b := e.batch()
+	defer e.give(b)
+	defer b.Flush()
+	f(b)
+}

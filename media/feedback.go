@@ -6,6 +6,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"schalter/media/packetcache"
+	"schalter/media/port"
 )
 
 // Times of what a receiver tells its publisher and the subscribers.
@@ -51,7 +52,7 @@ type feedback struct {
 
 // answer is the feedback goroutine; it ends with the connection or the stream.
 func (r *receiver) answer(own uint32, done <-chan struct{}) {
-	f := &feedback{r: r, own: own, found: make([]uint64, 0, nackOpen), losses: make([]loss, 0, nackOpen), reported: r.now()}
+	f := &feedback{r: r, own: own, found: make([]uint64, 0, nackOpen), losses: make([]loss, 0, nackOpen), reported: struck(r.now(), reportEvery)}
 	timer := time.NewTimer(reportEvery)
 	defer timer.Stop()
 	for {
@@ -165,19 +166,27 @@ func (f *feedback) reports(now time.Time) time.Time {
 		return time.Time{}
 	}
 	f.r.greet.Store(false)
-	if told := f.r.told.Load(); told != nil {
-		for _, s := range f.r.track.listeners() {
-			s.tell(f.r, told, now)
-		}
-	}
+	f.r.track.conn.engine.sending(func(b *port.Batch) { f.report(b, now, due) })
 	if !due {
 		return time.Time{}
 	}
-	f.reported = now
-	if block, ok := f.block(now); ok {
-		f.r.track.conn.report(&rtcp.ReceiverReport{SSRC: f.own, Reports: []rtcp.ReceptionReport{block}})
+	f.reported = struck(now, reportEvery)
+	return f.reported.Add(reportEvery)
+}
+
+// report puts the reports to the subscribers into a batch, and where it is due that to the publisher.
+func (f *feedback) report(b *port.Batch, now time.Time, due bool) {
+	if told := f.r.told.Load(); told != nil {
+		for _, s := range f.r.track.listeners() {
+			s.tell(b, f.r, told, now)
+		}
 	}
-	return now.Add(reportEvery)
+	if !due {
+		return
+	}
+	if block, ok := f.block(now); ok {
+		f.r.track.conn.reportIn(b, &rtcp.ReceiverReport{SSRC: f.own, Reports: []rtcp.ReceptionReport{block}})
+	}
 }
 
 // block is one reception report (RFC 3550, section 6.4.1 and appendix A.3).

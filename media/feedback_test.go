@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"schalter/media/port"
 )
 
 // post collects what is reported over a connection.
@@ -16,7 +18,7 @@ type post struct {
 	sent []rtcp.Packet
 }
 
-func (p *post) write(packets []rtcp.Packet) error {
+func (p *post) write(_ *port.Batch, packets []rtcp.Packet) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent = append(p.sent, packets...)

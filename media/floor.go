@@ -124,15 +124,14 @@ func (f *floor) look(now time.Time) {
 			v.held.Store(!v.known.Forwarded())
 		}
 	}
-	f.next = now.Add(hearEvery)
+	f.next = struck(now, hearEvery).Add(hearEvery)
 	if f.speaker.Large() {
 		f.next = now.Add(hearEveryMany)
 	}
 }
 
 // hear looks at who speaks, when it is time to, and tells what has changed.
-func (r *room) hear() {
-	now := r.plane.now()
+func (r *room) hear(now time.Time) {
 	if !r.floor.busy() || now.Before(r.floor.next) {
 		return
 	}

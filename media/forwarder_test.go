@@ -98,13 +98,20 @@ func (w *nowhere) send(_ *port.Batch, p *outgoing) bool {
 }
 
 // testTrack is a track with one receiver, without connections.
+// alone is an engine without a port: its batches take nothing.
+func alone() *engine {
+	e := &engine{now: time.Now}
+	e.batches.New = func() any { return new(port.Batch) }
+	return e
+}
+
 func testTrack(c codec, seat SeatID) (*track, *receiver) {
 	source := Camera
 	if c == opus {
 		source = Microphone
 	}
 	f := format{codec: c, payload: 100}
-	tr := &track{seat: seat, source: source, mid: "0", codec: c, format: f, levels: 5, conn: &connection{quit: make(chan struct{})}}
+	tr := &track{seat: seat, source: source, mid: "0", codec: c, format: f, levels: 5, conn: &connection{engine: alone(), quit: make(chan struct{})}}
 	r := newReceiver(tr, 1, 1234, 0, time.Now)
 	tr.current[0].Store(r)
 	return tr, r

@@ -22,7 +22,7 @@ type sentReport struct {
 
 // tell sends the subscriber a report: the publisher's own clock, carried on to now, beside the RTP time that this
 // subscriber sees. Sound and picture of one publisher share its clock, so they are played in step.
-func (s *sender) tell(r *receiver, told *publisherReport, now time.Time) {
+func (s *sender) tell(b *port.Batch, r *receiver, told *publisherReport, now time.Time) {
 	s.mu.Lock()
 	offset, ok := s.fwd.ts.Offset()
 	if !ok || s.agreed.payload == 0 || !s.fwd.flowing || s.from != r {
@@ -39,7 +39,7 @@ func (s *sender) tell(r *receiver, told *publisherReport, now time.Time) {
 	s.reports.last[s.reports.n%len(s.reports.last)] = sentReport{middle: uint32(ntp >> 16), at: now}
 	s.reports.n++
 	s.mu.Unlock()
-	s.conn.report(report)
+	s.conn.reportIn(b, report)
 }
 
 // heeds tells whether a report is about this sender's streams, and not only about some.

@@ -36,7 +36,7 @@ const longestTurn = 128
 // aliveEvery is how often the ICE agent is told that media came. It gives up after iceDisconnected and iceFailed.
 const aliveEvery = time.Second
 
-// acknowledgeEvery is the pause between two reports of what has arrived, for the publisher's own estimate of its way.
+// acknowledgeEvery is the least pause between two reports of what has arrived, for the publisher's own estimate of its way.
 const acknowledgeEvery = 100 * time.Millisecond
 
 // incoming is one stream that the description named.
@@ -76,6 +76,7 @@ type inbound struct {
 	probed    int                 // guarded by mu; reports that probe has seen
 	arrivals  *twcc.Recorder      // guarded by mu; nil: the publisher wants no acknowledgement
 	acks      int                 // guarded by mu; packets since the last acknowledgement
+	acked     time.Time           // guarded by mu: when that left
 	repeater  repeater            // guarded by mu
 	heard     bool                // guarded by mu: something genuine came since told
 	told      time.Time           // guarded by mu: when the agent was told of it
@@ -269,6 +270,7 @@ func (i *inbound) drain() {
 		i.touched[n] = nil
 	}
 	i.touched = i.touched[:0]
+	i.acknowledge()
 	if i.batch != nil {
 		i.batch.Flush()
 		i.conn.engine.give(i.batch)
@@ -292,36 +294,26 @@ func (i *inbound) arrived(s *incoming, v rtpView) {
 	}
 	if i.arrivals == nil {
 		i.arrivals = twcc.NewRecorder(rand.Uint32())
-		i.conn.goes(i.acknowledge)
 	}
 	i.acks++
 	i.arrivals.Record(v.stream, binary.BigEndian.Uint16(b), i.conn.engine.now().UnixMicro())
 }
 
-// acknowledge is the goroutine that tells a publisher what has arrived; it ends with the connection.
+// acknowledge tells a publisher what has arrived, when it is time to: beside what is sent anyway, since a timer of its own would
+// wake the process ten times a second for it. What comes last before a pause is acknowledged by the room's next look. The
+// caller holds mu.
 func (i *inbound) acknowledge() {
-	tick := time.NewTicker(acknowledgeEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-i.conn.quit:
-			return
-		}
-		for _, r := range i.acknowledgements() {
-			i.conn.report(r)
-		}
-	}
-}
-
-func (i *inbound) acknowledgements() []rtcp.Packet {
-	i.mu.Lock()
-	defer i.mu.Unlock() // whatever becomes of the library
 	if i.acks == 0 {
-		return nil
+		return
 	}
-	i.acks = 0
-	return i.arrivals.BuildFeedbackPacket()
+	now := i.conn.engine.now()
+	if now.Sub(i.acked) < acknowledgeEvery {
+		return
+	}
+	i.acks, i.acked = 0, now
+	for _, r := range i.arrivals.BuildFeedbackPacket() {
+		i.conn.reportIn(i.lent(), r)
+	}
 }
 
 // readReports decrypts a compound of reports and sees to each. The caller holds mu.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/srtp/v2"
 
 	"schalter/media/protect"
@@ -105,5 +106,51 @@ func TestForgedIntroductionsLeaveNothing(t *testing.T) {
 	}
 	if len(i.learned) != maxLearned {
 		t.Errorf("%d streams are known", len(i.learned))
+	}
+}
+
+// A publisher is told what has arrived beside what is sent, ten times a second at most; what comes last before a pause too.
+func TestArrivalsAreAcknowledged(t *testing.T) {
+	p, e := &post{}, alone()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	e.now = func() time.Time { return now }
+	c := &connection{engine: e, rtcp: p.write, broken: func(cause any, _ []byte) { t.Error(cause) }}
+	i := &c.inbound
+	i.conn = c
+	number := uint16(0)
+	arrive := func() {
+		number++
+		b := rtpPacket(number, 7, 100, 0, 0, []byte{1})
+		binary.BigEndian.PutUint16(b[17:], number) // of its transport-wide extension
+		v, ok := parseRTP(b)
+		if !ok {
+			t.Fatal("the test's packet is none")
+		}
+		i.arrived(&incoming{stream: 1234, transport: 3}, v)
+		i.drain()
+	}
+	told := func() (times, packets int) {
+		for _, r := range p.take() {
+			if cc, ok := r.(*rtcp.TransportLayerCC); ok {
+				times, packets = times+1, packets+int(cc.PacketStatusCount)
+			}
+		}
+		return times, packets
+	}
+	for range 100 { // a second
+		arrive()
+		now = now.Add(10 * time.Millisecond)
+	}
+	if times, packets := told(); times != 10 || packets != 91 {
+		t.Errorf("told %d times of %d packets", times, packets)
+	}
+	i.rest()
+	if times, packets := told(); times != 1 || packets != 9 {
+		t.Errorf("after a pause told %d times of %d packets", times, packets)
+	}
+	now = now.Add(time.Hour)
+	i.rest()
+	if times, _ := told(); times != 0 {
+		t.Errorf("told %d times of nothing", times)
 	}
 }

@@ -131,8 +131,8 @@ func (l *line) send(b *port.Batch, p *outgoing) bool {
 	return true
 }
 
-// writeReports sends RTCP as one compound.
-func (c *connection) writeReports(packets []rtcp.Packet) error {
+// writeReports puts RTCP into a batch, as one compound.
+func (c *connection) writeReports(b *port.Batch, packets []rtcp.Packet) error {
 	p, out := c.protected.Load(), c.outlet.Load()
 	if p == nil || out == nil {
 		return fmt.Errorf("report: the connection is not up")
@@ -141,15 +141,12 @@ func (c *connection) writeReports(packets []rtcp.Packet) error {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	b := c.engine.batch()
-	defer c.engine.give(b)
 	sealed, err := p.sealReports(b.Space(maxPacket), plain)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	if len(sealed) <= maxPacket {
 		b.Send(out, sealed)
-		b.Flush()
 	}
 	return nil
 }

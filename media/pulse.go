@@ -52,12 +52,19 @@ func (c *connection) look(now time.Time) (down, back bool) {
 	if out == nil {
 		return false, false
 	}
+	c.inbound.rest() // what came last before a pause is to be acknowledged
 	was := c.pulse.down
 	// Both are to be asked: each forgets its sign.
 	sign := c.sign.Swap(false)
 	sign = out.Heard() || sign
 	out.Look(c.pulse.look(now, sign))
 	return c.pulse.down, was && !c.pulse.down || out.Moved() && !c.pulse.down
+}
+
+// struck is when a clock that all share last struck, on its way from one multiple of the period to the next. Whoever looks at
+// something now and then counts from there: so all do at the same time, and the process is woken once for all of them.
+func struck(now time.Time, every time.Duration) time.Time {
+	return now.Add(-now.Sub(now.Truncate(every))) // and not Truncate alone, which forgets the clock that nobody sets
 }
 
 // nextLook is when the seats are to be looked at; false: nobody is connected.
@@ -73,12 +80,11 @@ func (r *room) nextLook() (time.Time, bool) {
 // look looks at everybody's connections. A seat one of whose connections is silent is told as interrupted, and as resumed when
 // both are heard. Its receiving connection is offered another way at once; for the publishing one the browser must offer.
 // Whoever tries a new way while there is none gives up on it, so both are repeated.
-func (r *room) look() {
-	now := r.plane.now()
+func (r *room) look(now time.Time) {
 	if now.Before(r.looked.Add(lookEvery)) {
 		return
 	}
-	r.looked = now
+	r.looked = struck(now, lookEvery)
 	for _, id := range r.order {
 		p := r.peers[id]
 		if p.lost {

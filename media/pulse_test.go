@@ -69,3 +69,19 @@ func TestPulseKeepsItsTime(t *testing.T) {
 		t.Error("a seat is to be lost after 20 s")
 	}
 }
+
+// Whoever looks at something now and then does it when all others do, also when somebody has set the clock meanwhile.
+func TestAllLookAtTheSameTime(t *testing.T) {
+	const every = 200 * time.Millisecond
+	now := time.Now()
+	for _, later := range []time.Duration{0, 1, every / 2, every - 1, every, 7*every + 13} {
+		at := now.Add(later)
+		got := struck(at, every)
+		if passed := at.Sub(got); passed < 0 || passed >= every || got.UnixNano()%int64(every) != 0 {
+			t.Errorf("%v later: %v ago, at %d", later, passed, got.UnixNano()%int64(every))
+		}
+		if got.Round(0) == got {
+			t.Error("the clock that nobody sets is forgotten")
+		}
+	}
+}

@@ -135,9 +135,10 @@ func (r *room) run() {
 			}
 			r.handle(o)
 		case <-timer.C:
-			r.overdue()
-			r.hear()
-			r.look()
+			now := r.plane.now() // the same for all, or what is due together comes one after the other
+			r.overdue(now)
+			r.hear(now)
+			r.look(now)
 		case <-r.quit:
 			return
 		}
@@ -431,8 +432,7 @@ func (r *room) untilDue() time.Duration {
 // awaited tells whether an answer is waited for with a clock. Whoever is not reached cannot answer.
 func (p *peer) awaited() bool { return p.offered != nil && !p.lost && !p.interrupted }
 
-func (r *room) overdue() {
-	now := r.plane.now()
+func (r *room) overdue(now time.Time) {
 	for _, id := range r.order {
 		if p := r.peers[id]; p.awaited() && !now.Before(p.due) {
 			r.lose(p, "offer not answered", nil)

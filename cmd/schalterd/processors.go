@@ -18,7 +18,7 @@ type governor struct {
 }
 
 const (
-	governEach = 250 * time.Millisecond
+	governEach = 500 * time.Millisecond
 	fullShare  = 0.7 // of what is in use: more is given at once, since packets begin to wait
 	calmShare  = 0.4 // of one less: it is taken away after calmFor
 	calmFor    = 2 * time.Second

@@ -16,9 +16,9 @@ func TestGovernor(t *testing.T) {
 		"a busy one is doubled":              {4, []step{{0.75, 1, 2}, {0.75, 1, 2}, {1.5, 1, 4}, {4, 5, 4}}},
 		"never more than there are":          {3, []step{{1, 1, 2}, {2, 1, 3}, {3, 9, 3}}},
 		"one alone stays one":                {1, []step{{1, 10, 1}}},
-		"less after two seconds of calm":     {2, []step{{1, 1, 2}, {0.1, 7, 2}, {0.1, 1, 1}}},
-		"calm is counted anew after a burst": {2, []step{{1, 1, 2}, {0.1, 7, 2}, {0.5, 1, 2}, {0.1, 7, 2}, {0.1, 1, 1}}},
-		"one by one":                         {4, []step{{1, 1, 2}, {2, 1, 4}, {0.1, 8, 3}, {0.1, 8, 2}, {0.1, 8, 1}}},
+		"less after two seconds of calm":     {2, []step{{1, 1, 2}, {0.1, 3, 2}, {0.1, 1, 1}}},
+		"calm is counted anew after a burst": {2, []step{{1, 1, 2}, {0.1, 3, 2}, {0.5, 1, 2}, {0.1, 3, 2}, {0.1, 1, 1}}},
+		"one by one":                         {4, []step{{1, 1, 2}, {2, 1, 4}, {0.1, 4, 3}, {0.1, 4, 2}, {0.1, 4, 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := governor{most: c.most, now: 1}

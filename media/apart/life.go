@@ -17,8 +17,9 @@ const (
 	startFor = 5 * time.Second
 	// beat is how often it is asked for a sign of life, HungAfter when one that gives none counts as hung: so that it is back
 	// within 2 s. On two cores with fifteen others at work no honest one was taken for it.
-	beat      = 200 * time.Millisecond
-	HungAfter = 5 * beat
+	// Each costs a millisecond of processor time in the two processes, as much as a hundred packets.
+	beat      = 500 * time.Millisecond
+	HungAfter = 2 * beat
 	// sendFor bounds a write to the sockets. A process that takes nothing for so long hangs.
 	sendFor = time.Second
 	// mostCalls under way.

@@ -14,6 +14,7 @@ import (
 const (
 	segmentSize = cmsgHead + (2+wordSize-1)&^(wordSize-1) // control message of UDP_SEGMENT: a uint16, aligned
 	fullFor     = 5 * time.Millisecond                    // how long one flush waits for room in the socket, in all
+	shortCall   = 32                                      // messages of a call that the runtime is not told of, see endpoint
 	fullMost    = 4                                       // flushes of one socket that wait at the same time
 )
 
@@ -179,8 +180,13 @@ func (c *sending) send(fd uintptr, at int) (int, unix.Errno) {
 		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at].Hdr)), unix.MSG_DONTWAIT)
 		return 1, errno
 	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at])), uintptr(c.count-at),
-		unix.MSG_DONTWAIT, 0, 0)
+	var n uintptr
+	var errno unix.Errno
+	if left := uintptr(c.count - at); left <= shortCall {
+		n, _, errno = unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at])), left, unix.MSG_DONTWAIT, 0, 0)
+	} else {
+		n, _, errno = unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at])), left, unix.MSG_DONTWAIT, 0, 0)
+	}
 	if errno == 0 && !c.socket.able.proven.Load() {
 		c.socket.able.proven.Store(true)
 	}

@@ -79,8 +79,9 @@
 //
 // # Design
 //
-// The sockets are not in the runtime's poller, which would be woken for every message that has left (endpoint_linux.go); nor
-// are streams that another process has accepted (Quiet).
+// The sockets are not in the runtime's poller, which would be woken for every message that has left, and their system calls
+// are not told to it, which would wake its watching thread (endpoint_linux.go). A socket that has given all it had is not asked
+// again before something comes (inbox_linux.go). Streams that another process has accepted are taken out of the poller too (Quiet).
 //
 // Receiving with UDP_GRO was left out: browsers pace their packets, so there is little to join, and every packet would be
 // copied once more out of buffers of 64 KiB. The path, not the socket, remembers a refusal for its size: else anybody

@@ -17,8 +17,10 @@ import (
 // net.UDPConn each message that leaves wakes a thread for nothing. So an epoll of our own asks for readability alone, and
 // the runtime watches that.
 //
-// Calls that cannot wait are raw. An ordinary one tells the scheduler, and when all processors were idle that wakes the runtime's
-// monitor, a thread that then looks around every 20 µs: more than a quarter of all that ten viewers cost.
+// Its system calls never wait (MSG_DONTWAIT), so they are made without telling the runtime (unix.RawSyscall). Told of one, it
+// wakes the thread that watches over threads in system calls, which then looks every 20 µs until all is quiet: of a process that
+// sleeps between two frames that was a quarter of its time. It is told of calls with many messages alone (shortCall): those take
+// up to a millisecond, in which other goroutines go on and garbage may be collected.
 type endpoint struct {
 	ready *os.File // the epoll
 	raw   syscall.RawConn
@@ -101,7 +103,7 @@ func (e *endpoint) use(f func(fd uintptr)) error {
 	return nil
 }
 
-// read calls f until it says that it is done, each time when there may be something to read.
+// read calls f until it says that it is done, at once and then each time something has come since.
 func (e *endpoint) read(f func(epoll uintptr) bool) error {
 	err := e.raw.Read(f)
 	if err != nil && e.use(func(uintptr) {}) != nil {

@@ -125,6 +125,12 @@ func (c *conn) pushAll(in *inbox, i int) {
 	}
 }
 
+// handle gives away what was received.
+func (in *inbox) handle() {
+	in.arrive()
+	in.refill()
+}
+
 // refill takes the place of packets that are in queues now.
 func (in *inbox) refill() {
 	for i := range in.count {

@@ -23,7 +23,8 @@ type receiving struct {
 	errno unix.Errno
 	take  func(fd uintptr)
 	read  func(epoll uintptr) bool
-	done  bool // the call has something to tell
+	some  bool  // datagrams have come since receive was called
+	fault error // that ends it
 }
 
 func (in *inbox) prepare() {
@@ -37,37 +38,54 @@ func (in *inbox) prepare() {
 		h.Control = &c.oobs[i][0]
 	}
 	c.take = in.readFrom
-	c.read = func(uintptr) bool {
-		c.done = false
-		return in.socket.end.use(c.take) != nil || c.done // once it is closed, waiting would be in vain
-	}
+	c.read = in.readAll
 	in.count = inboxSize // all headers are new
 }
 
-// receive waits for datagrams and takes those that are there, up to inboxSize.
-func (in *inbox) receive() error {
+// receive handles datagrams as they come, up to inboxSize at one go, until there is an error. It tells whether there were some.
+func (in *inbox) receive() (some bool, err error) {
 	c := &in.call
-	for i := range in.count { // what the last call has changed
-		h := &c.hdrs[i].Hdr
-		h.Namelen = uint32(len(c.names[i]))
-		h.SetControllen(inboxOOB)
-		c.iovs[i].Base = &in.packets[i].buf[0]
-	}
-	in.count = 0
+	c.some, c.fault = false, nil
 	if err := in.socket.end.read(c.read); err != nil {
-		return err
+		return c.some, err
 	}
-	if c.errno != 0 {
-		return c.errno
-	}
-	for i := range in.count {
-		in.packets[i].n = int(c.hdrs[i].Len)
-		in.from[i] = addrOf(&c.names[i])
-	}
-	return nil
+	return c.some, c.fault
 }
 
-// readFrom takes what there is. Done stays false when that is nothing.
+// readAll handles what there is; false: one may wait for more. A call that gave fewer than it could has found the socket
+// empty, and what comes later wakes anew: it need not be asked again, which would cost a call for each wake-up.
+func (in *inbox) readAll(uintptr) bool {
+	c := &in.call
+	for {
+		for i := range in.count { // what the last call has changed
+			h := &c.hdrs[i].Hdr
+			h.Namelen = uint32(len(c.names[i]))
+			h.SetControllen(inboxOOB)
+			c.iovs[i].Base = &in.packets[i].buf[0]
+		}
+		in.count = 0
+		if c.fault = in.socket.end.use(c.take); c.fault == nil && c.errno != 0 {
+			c.fault = c.errno
+		}
+		if c.fault != nil {
+			return true
+		}
+		for i := range in.count {
+			in.packets[i].n = int(c.hdrs[i].Len)
+			in.from[i] = addrOf(&c.names[i])
+		}
+		if in.count == 0 {
+			return false
+		}
+		c.some = true
+		in.handle()
+		if in.count < inboxSize && !in.socket.able.recvOne.Load() {
+			return false
+		}
+	}
+}
+
+// readFrom takes what there is. Count and errno stay 0 when that is nothing.
 func (in *inbox) readFrom(fd uintptr) {
 	c, able := &in.call, &in.socket.able
 	for {
@@ -81,18 +99,17 @@ func (in *inbox) readFrom(fd uintptr) {
 		in.mux.count.callsIn.Add(1)
 		switch c.errno {
 		case 0:
-			in.count, c.done = int(n), true
+			in.count = int(n)
 			return
 		case unix.EINTR:
 		case unix.EAGAIN:
+			c.errno = 0
 			return
 		case unix.ENOSYS, unix.EPERM: // an old kernel, or a filter of system calls
 			if able.recvOne.Swap(true) {
-				c.done = true
 				return
 			}
 		default:
-			c.done = true
 			return
 		}
 	}

@@ -10,16 +10,14 @@ func (m *Mux) read(s *socket) {
 	in := newInbox(m, s)
 	defer in.release()
 	for failures := 0; ; {
-		switch err := in.receive(); {
-		case errors.Is(err, net.ErrClosed):
+		some, err := in.receive()
+		if errors.Is(err, net.ErrClosed) {
 			return
-		case err != nil:
-			failures = in.pause(failures)
-			continue
 		}
-		failures = 0
-		in.arrive()
-		in.refill()
+		if some {
+			failures = 0
+		}
+		failures = in.pause(failures)
 	}
 }
 
