@@ -104,7 +104,8 @@
 //     goroutine decides ten times a second who gets which layer, and of it how many temporal ones (package allocation). A
 //     picture that does not fit for a second pauses, so that the sound stays; but only on a way that was found full in the
 //     last 30 s. Else the least picture is sent whatever the estimate says, since it may say only that nothing was heard.
-//     Without a known uplink everybody gets the best layer.
+//     Without a known uplink everybody gets the best layer. Rates are those on the wire, headers included; what reports and
+//     repetitions take of the uplink is measured and taken off what is shared out.
 //   - A microphone tells the level of each packet (RFC 6464). Whoever reads it drops the level into the voice's box, ten
 //     nanoseconds and no lock; ten times a second the room's goroutine takes out what has come and decides (package speaker):
 //     who speaks, which is told (Speaker), whose picture goes first where several are seen, and in a room of more than eight

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v2"
@@ -59,7 +60,8 @@ type engine struct {
 	pion    *pionLog
 	batches sync.Pool // of *port.Batch
 
-	estimates bool // what receiving connections take is to be known
+	estimates bool          // what receiving connections take is to be known
+	beside    atomic.Uint64 // octets on the wire of reports and repetitions, which nobody shares out
 
 	mu          sync.Mutex
 	fixed       bool                 // guarded by mu; the certificate was given

@@ -125,7 +125,10 @@ func (l *line) send(b *port.Batch, p *outgoing) bool {
 		return false
 	}
 	if e := l.conn.estimate; e != nil {
-		e.sent(number, len(packet), p.probe, l.conn.engine.now())
+		e.sent(number, len(packet)+datagramOverhead, p.probe, l.conn.engine.now())
+	}
+	if p.repair && !p.probe {
+		l.conn.engine.beside.Add(uint64(len(packet) + datagramOverhead))
 	}
 	b.Send(out, packet)
 	return true
@@ -146,6 +149,7 @@ func (c *connection) writeReports(b *port.Batch, packets []rtcp.Packet) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	if len(sealed) <= maxPacket {
+		c.engine.beside.Add(uint64(len(sealed) + datagramOverhead))
 		b.Send(out, sealed)
 	}
 	return nil

@@ -1,6 +1,10 @@
 package media
 
-import "time"
+import (
+	"time"
+
+	"schalter/media/bandwidth"
+)
 
 // A dead peer is to be noticed within five seconds, and one whose address changed is to be back within three. Whoever is
 // there is heard all the time: packets, reports, checks. A connection that is silent is asked, and a browser answers at
@@ -58,7 +62,11 @@ func (c *connection) look(now time.Time) (down, back bool) {
 	sign := c.sign.Swap(false)
 	sign = out.Heard() || sign
 	out.Look(c.pulse.look(now, sign))
-	return c.pulse.down, was && !c.pulse.down || out.Moved() && !c.pulse.down
+	back = was && !c.pulse.down || out.Moved() && !c.pulse.down
+	if back {
+		c.estimate.with(func(e *bandwidth.Estimator) { e.Moved(now) })
+	}
+	return c.pulse.down, back
 }
 
 // struck is when a clock that all share last struck, on its way from one multiple of the period to the next. Whoever looks at

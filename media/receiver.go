@@ -103,7 +103,7 @@ type receiver struct {
 	greet     atomic.Bool   // a sender began and needs a report to line up sound and picture by
 	jitter    atomic.Uint32 // in ticks of the codec's clock
 	told      atomic.Pointer[publisherReport]
-	octets    [temporals]atomic.Uint64 // by temporal layer
+	octets    [temporals]atomic.Uint64 // that each copy takes on the wire, by temporal layer
 	heardAt   atomic.Int64             // when the newest packet came, Unix time in ns
 	height    atomic.Uint32            // of the picture, pixels; 0: not known
 	rate      meter                    // the sharing's
@@ -199,7 +199,7 @@ func (r *receiver) accept(v rtpView) bool {
 func (r *receiver) inspect(p *packet) {
 	p.payload = r.cache.Payload(p.seq)
 	p.read(r.track.codec)
-	r.octets[min(p.time.Layer, temporals-1)].Add(uint64(len(p.payload)))
+	r.octets[min(p.time.Layer, temporals-1)].Add(uint64(len(p.payload) + mediaOverhead))
 	if p.key && p.seq > r.keySeq {
 		r.keySeq, r.keyAt = p.seq, p.at
 		if h := pictureHeight(r.track.codec, p.payload); h > 0 {

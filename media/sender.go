@@ -182,12 +182,12 @@ func (s *sender) pad(b *port.Batch, w *repeater, octets int) int {
 }
 
 // padReach is how many packets back repetitions are taken for padding, padMost how many packets are sent at once;
-// packetOverhead is what a packet has beside its payload: RTP's header with extensions, the number of a repetition, SRTP's
-// tag.
+// packetOverhead is what a packet has on the wire beside its payload: RTP's header with extensions, the number of a
+// repetition, SRTP's tag, IP and UDP.
 const (
 	padReach       = 16
 	padMost        = 64
-	packetOverhead = 12 + 12 + 2 + 16
+	packetOverhead = 12 + 12 + 2 + 16 + datagramOverhead
 	maxPadding     = 255 // octets: RFC 3550 has one octet for their number
 )
 

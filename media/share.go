@@ -24,8 +24,15 @@ const (
 
 // Rates in bit/s.
 const (
-	soundRate = 48_000    // Opus with its headers at the most, whatever DTX makes of it now
+	soundRate = 58_000    // of a microphone at least, whatever DTX makes of it now: 50 packets a second of 80 octets, as of Opus at 32 kbit/s
 	startRate = 3_000_000 // of a connection before anything is known: most have it, and the others are found out in a second
+)
+
+// Octets that a packet takes on the wire. Everything that is shared out is counted there, for that is what a contract with a
+// provider speaks of, and sound nearly doubles by it.
+const (
+	datagramOverhead = 20 + 8                         // IPv4, UDP
+	mediaOverhead    = datagramOverhead + 12 + 8 + 16 // RTP, the transport-wide number, the tag of AES-GCM
 )
 
 // unheard is percent of what the least pictures take: they rise only into nine tenths of an estimate.
@@ -76,8 +83,12 @@ type sharing struct {
 	flows map[*connection]*flow // guarded by mu
 	wake  chan struct{}
 
+	uplink int64         // bit/s; 0: no limit
+	beside func() uint64 // octets so far that left beside what is decided here
+
 	// Owned by its goroutine.
 	allocator allocation.Allocator
+	besides   meter
 	list      []*flow
 	asked     []*allocation.Connection
 }
@@ -105,7 +116,7 @@ type portion struct {
 func newSharing(e *engine, uplink int64) *sharing {
 	return &sharing{
 		now: e.now, batch: e.batch, give: e.give, flows: map[*connection]*flow{}, wake: make(chan struct{}, 1),
-		allocator: allocation.Allocator{Budget: uplink},
+		uplink: uplink, beside: e.beside.Load,
 	}
 }
 
@@ -189,6 +200,7 @@ func (s *sharing) decide(now time.Time) {
 		s.list, s.asked = append(s.list, f), append(s.asked, &f.asked)
 	}
 	s.mu.Unlock()
+	s.allocator.Budget = s.budget(now)
 	s.allocator.Allocate(s.asked, now)
 	for _, f := range s.list {
 		f.apply(now)
@@ -198,6 +210,15 @@ func (s *sharing) decide(now time.Time) {
 			}
 		})
 	}
+}
+
+// budget is what there is for sound and pictures: the uplink less what reports and repetitions take at present.
+func (s *sharing) budget(now time.Time) int64 {
+	if s.uplink <= 0 {
+		return 0
+	}
+	beside, _ := s.besides.rates(now, [temporals]uint64{s.beside()}, now.UnixNano())
+	return max(s.uplink-beside[0], 1)
 }
 
 // ask brings a connection's wishes up to date.
@@ -213,8 +234,13 @@ func (f *flow) ask(now time.Time) {
 		case Microphone:
 			s.Source = allocation.Microphone
 			if v := l.track.voice; v == nil || !v.held.Load() { // of a large room only a few take part
-				s.Layers = append(s.Layers, allocation.Layer{Bitrate: soundRate})
-				least += soundRate
+				rate := int64(soundRate)
+				for _, r := range l.track.receivers() { // music is fatter
+					rates, _ := r.rates(now)
+					rate = max(rate, rates[0])
+				}
+				s.Layers = append(s.Layers, allocation.Layer{Bitrate: rate})
+				least += rate
 			}
 		case Camera:
 			s.Source, s.First = allocation.Camera, l.track.first.Load()
@@ -227,11 +253,7 @@ func (f *flow) ask(now time.Time) {
 		if s.Source != allocation.Microphone {
 			var lowest int64
 			for _, r := range l.track.receivers() {
-				var octets [temporals]uint64
-				for n := range octets {
-					octets[n] = r.octets[n].Load()
-				}
-				rates, count := r.rate.rates(now, octets, r.heardAt.Load())
+				rates, count := r.rates(now)
 				for n, rate := range rates[:count] {
 					s.Layers = append(s.Layers, allocation.Layer{
 						Spatial: uint8(r.layer), Temporal: uint8(n), Bitrate: rate, Height: int(r.height.Load()),
@@ -336,18 +358,32 @@ func (s *sharing) probe(now time.Time) bool {
 // once, when somebody changes to one of them, and taken over less these would look like a rate that fits nowhere, and bring
 // about the next change. The sharing's goroutine owns it.
 type meter struct {
-	at   [looks]time.Time // a ring of the last looks
-	n    [looks][temporals]uint64
-	next int
+	known [temporals]int64 // bit/s, before it last fell silent
+	count int              // of known
+	at    [looks]time.Time // a ring of the last looks
+	n     [looks][temporals]uint64
+	next  int
 }
 
-const looks = int(2*time.Second/shareEvery) + 1
+const (
+	looks = int(2*time.Second/shareEvery) + 1
+	sure  = 500 * time.Millisecond // so long packets must come for a rate that is better than the one of before
+)
+
+// rates are a stream's at present, as each copy of it takes them. The sharing's goroutine alone asks.
+func (r *receiver) rates(now time.Time) ([temporals]int64, int) {
+	var octets [temporals]uint64
+	for n := range octets {
+		octets[n] = r.octets[n].Load()
+	}
+	return r.rate.rates(now, octets, r.heardAt.Load())
+}
 
 // rates notes the counts at a time and gives for each temporal layer that comes the rate in bit/s of it with all below: at
 // least one, that is 0 when the stream has fallen silent. heard is when its last packet came, in nanoseconds of Unix time.
 func (m *meter) rates(now time.Time, octets [temporals]uint64, heard int64) (rates [temporals]int64, count int) {
 	if now.UnixNano()-heard > int64(alive) {
-		*m = meter{} // what comes after a silence is not spread over it
+		*m = meter{known: m.known, count: m.count} // what comes after a silence is not spread over it
 		return rates, 1
 	}
 	last := (m.next + looks - 1) % looks
@@ -361,7 +397,11 @@ func (m *meter) rates(now time.Time, octets [temporals]uint64, heard int64) (rat
 	}
 	passed := m.at[last].Sub(m.at[first])
 	rates[0], count = 1, 1 // it is there, and more cannot be said yet
-	if passed <= 0 || passed > 10*time.Second {
+	valid := passed > 0 && passed <= 10*time.Second
+	if m.count > 0 && (!valid || passed < sure) { // what comes first after a silence comes at once
+		return m.known, m.count
+	}
+	if !valid {
 		return rates, count
 	}
 	var sum int64
@@ -372,6 +412,9 @@ func (m *meter) rates(now time.Time, octets [temporals]uint64, heard int64) (rat
 		if own > 0 {
 			count = layer + 1
 		}
+	}
+	if passed >= sure {
+		m.known, m.count = rates, count
 	}
 	return rates, count
 }

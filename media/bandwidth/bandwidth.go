@@ -30,7 +30,8 @@ const (
 	silentAfter   = 2 * time.Second        // packets leave and nothing is heard: longer than a browser needs to find another way
 	silentPackets = 5                      // so many: one or two may be lost
 	silentStep    = 500 * time.Millisecond
-	remembered    = 30 * time.Second // an estimate from before a silence
+	gapAtLeast    = 300 * time.Millisecond // of sending, of which nothing arrived: a queue, however full, lets something through
+	remembered    = 30 * time.Second       // an estimate from before a silence
 	rembValid     = 10 * time.Second
 	usable        = 80 // percent of the estimate that must be sent for it to count as used
 )
@@ -83,10 +84,12 @@ type Estimator struct {
 	fullAt   time.Duration
 	lowered  time.Duration // last decrease
 	episode  episode
+	gap      gap
 
 	estimateBefore int64         // before the last decrease
 	grown          time.Duration // last look at growth
 	before         int64         // estimate before a silence; 0 outside one
+	known          int64         // estimate when feedback was last replaced by receiver reports
 	silentAt       time.Duration // last step down in it
 	remb           int64
 	rembAt         time.Duration
@@ -101,6 +104,14 @@ type episode struct {
 	mark        time.Duration // when it was seen, in the receiver's time
 	octets      int64         // that arrived since
 	packets     int
+}
+
+// gap is a run of lost packets behind which nothing is known to have arrived yet. Only then it can be told whether the way
+// was interrupted or lost some.
+type gap struct {
+	first    int64 // number
+	from, to time.Duration
+	packets  int
 }
 
 // New begins an estimate.
@@ -202,9 +213,7 @@ func (e *Estimator) lost(from, to int64) {
 	for n := max(from, e.swept+1, e.newest-historySize+1); n <= to; n++ {
 		if s := e.find(n); s != nil && s.state == untold {
 			s.state = wasLost
-			if n > e.counted {
-				e.loss.lost++
-			}
+			e.gap.add(n, s.at)
 			e.probe.lost(n)
 		}
 	}
@@ -221,13 +230,20 @@ func (e *Estimator) arrived(n int64, arrival time.Duration) {
 	if s == nil || s.state == hasArrived {
 		return
 	}
+	late := s.state == wasLost
+	s.state = hasArrived
+	if late && e.gap.packets > 0 && n >= e.gap.first {
+		e.gap.packets--
+		late = false
+	} else if e.closeGap(n) {
+		e.resume()
+	}
 	if n > e.counted {
 		e.loss.arrived++
-		if s.state == wasLost { // it was late
-			e.loss.lost--
+		if late {
+			e.loss.lost = max(e.loss.lost-1, 0)
 		}
 	}
-	s.state = hasArrived
 	e.arriving.add(arrival, int64(s.size))
 	e.arrival = arrival
 	if arrival > e.episode.mark {
@@ -237,6 +253,31 @@ func (e *Estimator) arrived(n int64, arrival time.Duration) {
 	e.delay.add(e.now, s.at, arrival)
 	e.probe.arrived(n, int64(s.size), s.at, arrival)
 	e.rtt = e.now - s.at
+}
+
+func (g *gap) add(n int64, at time.Duration) {
+	if g.packets == 0 {
+		g.first, g.from = n, at
+	}
+	g.to = max(at, g.from)
+	g.packets++
+}
+
+// closeGap ends a run of lost packets with one that arrived, and counts them as lost. True: the way was interrupted, and
+// they say nothing about what it takes.
+func (e *Estimator) closeGap(n int64) bool {
+	g := e.gap
+	if g.packets == 0 || n < g.first {
+		return false
+	}
+	e.gap = gap{}
+	if g.packets >= silentPackets && g.to-g.from >= gapAtLeast {
+		return true
+	}
+	if lost := min(int64(g.packets), n-1-e.counted); lost > 0 {
+		e.loss.lost += int(lost)
+	}
+	return false
 }
 
 func (e *Estimator) find(n int64) *entry {

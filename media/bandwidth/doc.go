@@ -6,8 +6,8 @@
 //	Feedback ─▶ parse ─┘                                 └──▶ Probe: what else to send, to learn more
 //
 // An [Estimator] is a plain value without locks, clocks, goroutines or I/O: one goroutine at a time uses it, time is
-// handed in. Nothing here allocates after [New]. Rates are bit/s, sizes octets of the RTP packet (header, payload,
-// padding).
+// handed in. Nothing here allocates after [New]. Rates are bit/s, sizes octets as the caller
+// counts them, best with all headers, since that is what a link takes.
 //
 // # What it goes by
 //
@@ -21,8 +21,10 @@
 //     350 ms it counts. The threshold follows the queue slowly besides, so that a competing transfer does not push us to
 //     the floor (the adaptive threshold of draft-ietf-rmcat-gcc-02, section 5.4, on the delay instead of its gradient).
 //   - Loss. Up to 2 % nothing happens, up to 10 % the estimate does not grow, above it falls by half of the loss
-//     (draft-ietf-rmcat-gcc-02, section 6). Loss that stays the same although less is sent is the link's own and is set
-//     aside, else a bad radio link would sink to the floor.
+//     (draft-ietf-rmcat-gcc-02, section 6). Loss that stays the same although less is sent is the link's own: it is
+//     set aside and the decrease taken back, else a bad radio link would sink to the floor. What is lost in 300 ms of sending
+//     of which nothing arrives is an interruption, not loss: even a full queue lets something through. It counts when it is
+//     known what came behind it. [Estimator.Moved] tells of another way, of which nothing bad is known yet.
 //   - Growth is by 8 % a second, by 4 % near the rate at which the link was last full, and only while what is sent
 //     uses the estimate.
 //   - When the application sends less, the estimate is at most the larger of 1.5 times the acknowledged rate and what

@@ -28,6 +28,7 @@ func (e *Estimator) Report(fractionLost uint8, roundTrip time.Duration, at time.
 	}
 	if e.heard { // feedback has stopped, the way has not
 		e.estimate = max(e.estimate, e.before/2)
+		e.known = e.estimate
 		e.heard, e.before, e.waiting, e.unheard = false, 0, 0, 0
 	}
 	t := &e.trial
@@ -43,8 +44,13 @@ func (e *Estimator) Report(fractionLost uint8, roundTrip time.Duration, at time.
 	t.reported = e.now
 	sent := e.sending.rate(e.now, meterSlots)
 	e.loss.share = int64(fractionLost) * 1000 / 256
-	e.loss.learn(e.now, sent, queue < trialQueue/2)
+	e.loss.learn(e.now, sent, e.estimate, queue < trialQueue/2)
 	excess := e.loss.excess()
+	if e.loss.found {
+		e.loss.found = false
+		e.estimate = max(e.estimate, e.loss.before)
+		*t = trial{shortest: t.shortest, reported: t.reported}
+	}
 	switch {
 	case excess > lossTooMuch:
 		e.fail(min(e.estimate, sent) * (2000 - excess) / 2000)

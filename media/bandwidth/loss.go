@@ -21,11 +21,13 @@ type loss struct {
 	chance        int64         // what the share of the last window may exceed own by, by chance
 	sentAtBegin   int64         // bit/s, when an episode of loss began; 0 without one
 	shareAtBegin  int64
+	before        int64         // the estimate then
+	found         bool          // own has been found by sending less in vain
 	excessive     time.Duration // when a window last lost more than is free
 }
 
 // close ends a window when it is long enough, and says so. sent is the rate sent, calm that there is no queue.
-func (l *loss) close(now time.Duration, sent int64, calm bool) bool {
+func (l *loss) close(now time.Duration, sent, estimate int64, calm bool) bool {
 	total := l.arrived + l.lost
 	if total < lossPackets || now-l.began < lossWindow {
 		return false
@@ -33,7 +35,7 @@ func (l *loss) close(now time.Duration, sent int64, calm bool) bool {
 	l.share = int64(max(l.lost, 0)) * 1000 / int64(total)
 	l.chance = l.byChance(total)
 	l.restart(now)
-	l.learn(now, sent, calm)
+	l.learn(now, sent, estimate, calm)
 	return true
 }
 
@@ -43,16 +45,17 @@ func (l *loss) restart(now time.Duration) { l.arrived, l.lost, l.began = 0, 0, n
 // learn finds the link's own loss. Were a queue that overflows the reason, then sending less would lose less: with a
 // capacity c, s sent and a share p lost, c is s(1-p), so at s' the share is 1 - s(1-p)/s'. When at three quarters of
 // the rate less than half of this relief shows, the loss is not ours.
-func (l *loss) learn(now time.Duration, sent int64, calm bool) {
+func (l *loss) learn(now time.Duration, sent, estimate int64, calm bool) {
 	excess := l.excess()
 	switch {
 	case excess > lossTooMuch && l.sentAtBegin == 0:
-		l.sentAtBegin, l.shareAtBegin = max(sent, 1), l.share
+		l.sentAtBegin, l.shareAtBegin, l.before = max(sent, 1), l.share, estimate
 	case l.sentAtBegin != 0 && sent > 0 && sent <= l.sentAtBegin*3/4:
 		expected := max(1000-(1000-l.shareAtBegin)*l.sentAtBegin/sent, 0)
 		if l.share > lossFree && l.share >= (expected+l.shareAtBegin)/2 {
 			l.own = max(l.own, l.share*9/10)
 			l.ownMost = l.share * 11 / 10
+			l.found = true
 		}
 		l.sentAtBegin = 0
 	case l.share < l.own:

@@ -13,8 +13,17 @@ func (e *Estimator) react() {
 		recent = e.acked
 	}
 	overuse := e.delay.look(e.now)
-	windowEnded := e.loss.close(e.now, sent, e.delay.calm())
+	windowEnded := e.loss.close(e.now, sent, e.estimate, e.delay.calm())
 	excess := e.loss.excess()
+	if e.loss.found { // the link loses so much whatever is sent: the decrease was for nothing
+		e.loss.found = false
+		e.estimate = max(e.estimate, e.loss.before)
+		e.proven.note(e.now, e.estimate)
+		if e.delay.calm() {
+			e.fullAt, e.full, e.lowered = 0, 0, 0
+			e.probe.hurry()
+		}
+	}
 	switch {
 	case overuse && !e.probe.running(e.now): // the queue that a probe makes is the probe's to judge
 		e.overuse(sent, recent)
@@ -143,15 +152,40 @@ func (e *Estimator) wake() {
 	if e.before == 0 && !given {
 		return
 	}
-	e.swept = e.newest
-	e.loss.restart(e.now)
+	e.swept, e.gap = e.newest, gap{}
 	e.arriving = meter{}
-	e.delay.began = false
-	if !given && e.now-e.heardAt < remembered {
-		e.estimate = max(e.estimate, e.before/2)
+	before := e.before
+	if given { // what they said was about the interruption
+		before, e.trial = e.known, trial{shortest: e.trial.shortest}
+	}
+	if e.now-e.heardAt < remembered {
+		e.estimate = max(e.estimate, before/2)
 		e.proven.note(e.now, e.estimate)
 	}
 	e.before = 0
+	e.resume()
+}
+
+// resume goes on behind an interruption: what was lost in it is no sign of a full way, and the way may be another.
+func (e *Estimator) resume() {
+	e.loss.restart(e.now)
+	e.delay.began = false
+	e.delay.queue, e.delay.above = 0, 0
 	e.probe.forget()
 	e.probe.hurry()
+}
+
+// Moved tells that packets go another way than before, on which nothing was found to be full yet.
+func (e *Estimator) Moved(at time.Time) {
+	e.pass(at)
+	e.counted, e.gap = e.newest, gap{} // what left before went the old way
+	e.fullAt, e.full, e.lowered, e.episode = 0, 0, 0, episode{}
+	e.trial = trial{}
+	e.loss.own, e.loss.share, e.loss.chance, e.loss.sentAtBegin = 0, 0, 0, 0
+	if e.heard || e.heardAt == 0 || e.now-e.heardAt >= remembered {
+		e.resume()
+		return
+	}
+	e.estimate = max(e.estimate, e.known/2)
+	e.resume()
 }
