@@ -434,6 +434,64 @@ describe('losing', () => {
     seat.again([]);
     expect(sent[2]).toEqual({ t: 'rejoin', seat: 's' });
   });
+  describe('after an outage', () => {
+    beforeEach(async () => {
+      await established();
+      publishing().becomes('connected');
+      receiving().becomes('connected');
+      publishing().becomes('disconnected');
+      receiving().becomes('disconnected');
+      await vi.advanceTimersByTimeAsync(3_000);
+      expect(losses).toBe(1);
+      seat.rejoin(); // as the page does
+      sent.splice(0);
+    });
+    const both = (): void => {
+      publishing().becomes('connected');
+      receiving().becomes('connected');
+    };
+    test('both connections are up again: the loss is taken back, and is told if it comes once more', async () => {
+      ups.splice(0);
+      both();
+      expect(seat.lost).toBe(false);
+      expect(ups.at(-1)).toBe(true);
+      seat.rejoin();
+      seat.again([]);
+      expect(sent.filter((m) => m.t === 'rejoin')).toEqual([]);
+      publishing().becomes('failed');
+      expect(losses).toBe(2);
+    });
+    test('up, but the box does not hear us: it stays lost until it does', () => {
+      seat.interrupted(true);
+      both();
+      expect(seat.lost).toBe(true);
+      seat.interrupted(false);
+      expect(seat.lost).toBe(false);
+    });
+    test('the box asks back at once: the wish stands', async () => {
+      await vi.advanceTimersByTimeAsync(100);
+      seat.again([]);
+      expect(sent).toEqual([{ t: 'rejoin', seat: 's' }]);
+    });
+    test('the box asks back late: the wish lay in a dead line, and both look for a way', async () => {
+      await vi.advanceTimersByTimeAsync(5_000);
+      sent.splice(0);
+      seat.again([]);
+      await settle();
+      expect(seat.lost).toBe(false);
+      expect(sent.map((m) => m.t).sort()).toEqual(['publish', 'restart']);
+      await vi.advanceTimersByTimeAsync(3_000);
+      expect(losses).toBe(2); // in vain
+      seat.rejoin();
+      seat.again([]);
+      expect(sent.filter((m) => m.t === 'rejoin').length).toBe(2);
+    });
+    test('an offer that comes meanwhile is answered: the seat may go on', async () => {
+      seat.subscribe(offer(2));
+      await settle();
+      expect(sent).toContainEqual({ t: 'subscribed', seat: 's', revision: 2, sdp: 'answer to offer 2' });
+    });
+  });
   test('a closed seat is silent', async () => {
     seat.close();
     seat.subscribe(offer(1));
