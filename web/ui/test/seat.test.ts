@@ -439,17 +439,13 @@ describe('losing', () => {
       await established();
       publishing().becomes('connected');
       receiving().becomes('connected');
-      publishing().becomes('disconnected');
-      receiving().becomes('disconnected');
+      [publishing(), receiving()].forEach((pc) => pc.becomes('disconnected'));
       await vi.advanceTimersByTimeAsync(3_000);
       expect(losses).toBe(1);
       seat.rejoin(); // as the page does
       sent.splice(0);
     });
-    const both = (): void => {
-      publishing().becomes('connected');
-      receiving().becomes('connected');
-    };
+    const both = (): void => [publishing(), receiving()].forEach((pc) => pc.becomes('connected'));
     test('both connections are up again: the loss is taken back, and is told if it comes once more', async () => {
       ups.splice(0);
       both();
@@ -462,11 +458,11 @@ describe('losing', () => {
       expect(losses).toBe(2);
     });
     test('up, but the box does not hear us: it stays lost until it does', () => {
-      seat.interrupted(true);
-      both();
-      expect(seat.lost).toBe(true);
-      seat.interrupted(false);
-      expect(seat.lost).toBe(false);
+      for (const unheard of [true, false]) {
+        seat.interrupted(unheard);
+        both();
+        expect(seat.lost).toBe(unheard);
+      }
     });
     test('the box asks back at once: the wish stands', async () => {
       await vi.advanceTimersByTimeAsync(100);
