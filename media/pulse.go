@@ -66,11 +66,12 @@ func (c *connection) look(now time.Time) (down, back bool) {
 	if out == nil {
 		return false, false
 	}
-	was := c.pulse.down
+	was, flowed := c.pulse.down, c.pulse.flows
 	// Both are to be asked: each forgets its sign.
 	sign := c.pulse.counts(c.sign.Swap(false), out.Heard(), c.way)
 	out.Look(c.pulse.look(now, sign))
-	return c.pulse.down, was && !c.pulse.down || out.Moved() && !c.pulse.down
+	// Media that flow again after an answer was heard left a hole of their own.
+	return c.pulse.down, !c.pulse.down && (was || out.Moved() || c.pulse.flows && !flowed)
 }
 
 // nextLook is when the seats are to be looked at; false: nobody is connected.

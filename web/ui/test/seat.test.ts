@@ -342,9 +342,12 @@ describe('another way', () => {
   });
   test('the browser has lost its way: each connection restarts by itself', async () => {
     receiving().becomes('disconnected');
+    await vi.advanceTimersByTimeAsync(499); // Firefox is back after some 10 ms, where packets get lost
+    expect(sent.length).toBe(2);
+    await vi.advanceTimersByTimeAsync(1);
     expect(sent[2]).toEqual({ t: 'restart', seat: 's' });
     publishing().becomes('disconnected');
-    await settle();
+    await vi.advanceTimersByTimeAsync(500);
     expect(kinds().slice(2)).toEqual(['restart', 'publish']);
     await answered('b');
     seat.subscribe(offer(2));
@@ -404,16 +407,16 @@ describe('losing', () => {
     publishing().becomes('failed');
     expect(losses).toBe(1);
   });
-  test('three seconds of disconnection are forgiven', async () => {
+  test('three seconds of looking for another way are forgiven', async () => {
     await established();
     publishing().becomes('connected');
     publishing().becomes('disconnected');
-    await vi.advanceTimersByTimeAsync(2_999);
+    await vi.advanceTimersByTimeAsync(3_499);
     publishing().becomes('connected');
     await vi.advanceTimersByTimeAsync(20_000);
     expect(losses).toBe(0);
     publishing().becomes('disconnected');
-    await vi.advanceTimersByTimeAsync(3_000);
+    await vi.advanceTimersByTimeAsync(3_500);
     expect(losses).toBe(1);
   });
   test('a description that the browser refuses', async () => {
@@ -440,17 +443,15 @@ describe('losing', () => {
       publishing().becomes('connected');
       receiving().becomes('connected');
       [publishing(), receiving()].forEach((pc) => pc.becomes('disconnected'));
-      await vi.advanceTimersByTimeAsync(3_000);
+      await vi.advanceTimersByTimeAsync(3_500);
       expect(losses).toBe(1);
       seat.rejoin(); // as the page does
       sent.splice(0);
     });
     const both = (): void => [publishing(), receiving()].forEach((pc) => pc.becomes('connected'));
     test('both connections are up again: the loss is taken back, and is told if it comes once more', async () => {
-      ups.splice(0);
       both();
-      expect(seat.lost).toBe(false);
-      expect(ups.at(-1)).toBe(true);
+      expect([seat.lost, ups.at(-1)]).toEqual([false, true]);
       seat.rejoin();
       seat.again([]);
       expect(sent.filter((m) => m.t === 'rejoin')).toEqual([]);

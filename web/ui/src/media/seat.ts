@@ -23,6 +23,8 @@ const sources: readonly Source[] = ['microphone', 'camera', 'screen'];
 /** ICE-TCP candidates are held back so long: in the description itself Firefox would sometimes prefer TCP. */
 const lateAfter = 1_500;
 const connectWithin = 10_000;
+/** On a way that loses much, Firefox is disconnected for some 10 ms now and then; to look for another way would cost a second. */
+const astrayAfter = 500;
 /** Another way must be found within this; else it takes a new seat. */
 const restartWithin = 3_000;
 /** A wish for a new seat that was answered later than this lay in a line that was dead. */
@@ -35,6 +37,7 @@ class Watch {
   up = false;
   #late: Timer | undefined;
   #first: Timer | undefined;
+  #astray: Timer | undefined;
 
   constructor(
     readonly pc: RTCPeerConnection,
@@ -70,6 +73,7 @@ class Watch {
   close(): void {
     clearTimeout(this.#late);
     clearTimeout(this.#first);
+    clearTimeout(this.#astray);
     this.pc.onconnectionstatechange = null;
     this.pc.close();
   }
@@ -83,8 +87,9 @@ class Watch {
     const was = this.up;
     this.up = state === 'connected';
     if (this.up) clearTimeout(this.#first);
+    clearTimeout(this.#astray);
     if (state === 'failed') this.failed();
-    else if (state === 'disconnected') this.astray();
+    else if (state === 'disconnected') this.#astray = setTimeout(this.astray, astrayAfter);
     if (was !== this.up) this.changed();
   }
 }
