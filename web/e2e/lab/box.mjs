@@ -48,7 +48,8 @@ export class Box {
   media() {
     const {pid} = this.child;
     try {
-      const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+      const children = fs.readdirSync(`/proc/${pid}/task`) // any of its threads may have started it
+        .flatMap((thread) => fs.readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number));
       return children.find((c) => fs.readFileSync(`/proc/${c}/cmdline`, 'utf8').split('\0')[1] === 'media') ?? null;
     } catch { return null; } // it has just gone
   }
