@@ -64,11 +64,13 @@
 // Whoever is there is heard: by packets and reports that are genuine, by checks, by answers to ours. A connection that was
 // not for 0.6 s is asked at each look (package port does, with a check), and when five questions and 1.6 s have passed
 // without an answer its seat is Interrupted, until all its connections are heard again (Resumed), or for 20 s (Lost). So a
-// cable that was pulled is known within two seconds. Behind a router that gave the browser another address neither side
+// cable that was pulled is known within two seconds. Where media flow in, only they count: Firefox answers by one socket and
+// sends by another, whose new address we would know after five seconds only. So whoever switches off all that he sends is
+// asked for another way once, needlessly. Behind a router that gave the browser another address neither side
 // can reach the other, and a browser checks anew after two to six seconds only. Therefore Interrupted is also what its
 // page acts on: it restarts ICE on the publishing connection by an offer, and the room offers the receiving one with other
-// credentials. Nothing else changes: keys, numbers, streams and the seat go on. Credentials that are offered count from
-// the answer on; until then the old way is as good as ever. Who restarts where there is no way gives up on it after a
+// credentials, whichever is silent. Nothing else changes: keys, numbers, streams and the seat go on. Credentials that are offered
+// count from the answer on; until then the old way is as good as ever. Who restarts where there is no way gives up on it after a
 // while, so both are repeated every three seconds.
 //
 // # Who owns a buffer

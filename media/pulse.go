@@ -24,12 +24,26 @@ type pulse struct {
 	heard time.Time // when a look found a sign; the zero time: there was no look yet
 	asked int       // questions since then
 	down  bool
+	flows bool // media come, on a connection that the browser sends on
+}
+
+// counts tells whether what came since the last look is a sign of a connection. Where media flow in, an answer is none: Firefox keeps
+// several sockets, answers us by one and sends by another, whose address we do not know any more after a change, for up to five
+// seconds. So media that stop are an interruption, once: they may have been switched off. From then on an answer counts again.
+func (p *pulse) counts(media, answered bool, way direction) bool {
+	if p.down {
+		p.flows = false
+	}
+	if media {
+		p.flows = way == publishing
+	}
+	return media || answered && !p.flows
 }
 
 // look is told whether anything genuine came since the last look. It says whether the other side is to be asked.
 func (p *pulse) look(now time.Time, sign bool) (ask bool) {
 	if sign || p.heard.IsZero() {
-		*p = pulse{heard: now}
+		*p = pulse{heard: now, flows: p.flows}
 		return false
 	}
 	silent := now.Sub(p.heard)
@@ -57,12 +71,12 @@ func (c *connection) look(now time.Time) (down, back bool) {
 		return false, false
 	}
 	c.inbound.rest() // what came last before a pause is to be acknowledged
-	was := c.pulse.down
+	was, flowed := c.pulse.down, c.pulse.flows
 	// Both are to be asked: each forgets its sign.
-	sign := c.sign.Swap(false)
-	sign = out.Heard() || sign
+	sign := c.pulse.counts(c.sign.Swap(false), out.Heard(), c.way)
 	out.Look(c.pulse.look(now, sign))
-	back = was && !c.pulse.down || out.Moved() && !c.pulse.down
+	// Media that flow again after an answer was heard left a hole of their own.
+	back = !c.pulse.down && (was || out.Moved() || c.pulse.flows && !flowed)
 	if back {
 		c.estimate.with(func(e *bandwidth.Estimator) { e.Moved(now) })
 	}
@@ -86,7 +100,8 @@ func (r *room) nextLook() (time.Time, bool) {
 }
 
 // look looks at everybody's connections. A seat one of whose connections is silent is told as interrupted, and as resumed when
-// both are heard. Its receiving connection is offered another way at once; for the publishing one the browser must offer.
+// both are heard. Its receiving connection is offered another way at once, whichever is silent: what changed the address of one mostly
+// changed the other's. For the publishing one the browser must offer.
 // Whoever tries a new way while there is none gives up on it, so both are repeated.
 func (r *room) look(now time.Time) {
 	if now.Before(r.looked.Add(lookEvery)) {
@@ -108,7 +123,8 @@ func (r *room) look(now time.Time) {
 			r.lose(p, "nothing heard", nil)
 			continue
 		case (in || out) && (!p.interrupted || !now.Before(p.told.Add(againEvery))):
-			p.interrupted, p.told, renew = true, now, out
+			renew = out || !p.interrupted
+			p.interrupted, p.told = true, now
 			r.plane.events.tell(Event{Kind: Interrupted, Room: r.id, Seat: p.seat})
 		case !in && !out && p.interrupted:
 			p.interrupted, p.due = false, now.Add(answerWithin)

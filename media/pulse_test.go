@@ -48,6 +48,36 @@ func TestPulse(t *testing.T) {
 	}
 }
 
+// What comes between two looks, and whether it counts.
+func TestPulseCounts(t *testing.T) {
+	type step struct {
+		media, answered bool
+		down            bool // before
+		want            bool
+	}
+	for name, c := range map[string]struct {
+		way   direction
+		steps []step
+	}{
+		"answers, where no media ever flowed": {publishing, []step{{answered: true, want: true}, {}, {answered: true, want: true}}},
+		"media flow, and an answer is none":   {publishing, []step{{media: true, want: true}, {answered: true}, {answered: true}, {media: true, answered: true, want: true}, {answered: true}}},
+		"once it was down, an answer counts":  {publishing, []step{{media: true, want: true}, {answered: true}, {answered: true, down: true, want: true}, {answered: true, want: true}}},
+		"media come back after that":          {publishing, []step{{media: true, want: true}, {media: true, down: true, want: true}, {answered: true}}},
+		"a receiving browser's reports":       {subscribing, []step{{media: true, want: true}, {answered: true, want: true}, {}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p pulse
+			for n, s := range c.steps {
+				p.down = s.down
+				if got := p.counts(s.media, s.answered, c.way); got != s.want {
+					t.Fatalf("step %d: %v", n, got)
+				}
+				p.look(time.Unix(1000, 0).Add(time.Duration(n)*lookEvery), s.want)
+			}
+		})
+	}
+}
+
 // The promises that the figures are made for.
 func TestPulseKeepsItsTime(t *testing.T) {
 	var p pulse

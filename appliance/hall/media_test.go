@@ -87,6 +87,28 @@ func TestMediaFails(t *testing.T) {
 			b.refused(c.Rejoin(t.Context(), s.Seat), "seat-stale")
 		})
 	})
+	t.Run("the page asks to rejoin from a seat that worked: it is asked back", func(t *testing.T) {
+		inBox(t, func(t *testing.T, b *box) {
+			c, w := setup(b)
+			b.talk("weber")
+			s := c.seat()
+			b.plane.events <- media.Event{Kind: media.Connected, Seat: s.Seat}
+			time.Sleep(2 * time.Second)
+			c.got()
+			w.got()
+			b.must(c.Rejoin(t.Context(), s.Seat)) // it lay in a dead line; the page has taken it back
+			b.want("asked back", c.sent(), "seat")
+			if seats := b.seated(); len(seats) != 2 {
+				t.Fatalf("%d sit", len(seats))
+			}
+			time.Sleep(10 * time.Second)
+			b.must(c.Rejoin(t.Context(), s.Seat))
+			b.want("asked back later, too", c.sent(), "seat")
+			b.must(c.Rejoin(t.Context(), s.Seat))
+			b.want("it says so again", c.sent(), "unseat seat")
+			b.want("the other side", w.sent(), "")
+		})
+	})
 	t.Run("pictures pause and flow again, for one side alone", func(t *testing.T) {
 		inBox(t, func(t *testing.T, b *box) {
 			c, w := setup(b)

@@ -70,12 +70,12 @@ type room struct {
 }
 
 // heardOf is what the media plane told of a seat and the room has not looked at: the newest offer, the newest list of paused pictures,
-// whether it is interrupted, and the loss.
+// whether it is interrupted, that it came up, and the loss.
 type heardOf struct {
 	offer       *media.SubscribeOffer
 	paused      *[]media.Picture
 	interrupted *bool
-	lost        bool
+	up, lost    bool
 }
 
 // side is one end of the talk.
@@ -96,6 +96,8 @@ type seat struct {
 	access media.Access
 	offer  *media.SubscribeOffer // not answered yet
 	paused *[]media.Picture      // the newest; nil: nothing was told
+	up     bool                  // it came up once
+	asked  time.Time             // its page, whether it still wants another seat
 }
 
 // roomMessage is what pages send: the closed set in calls.go and text.go.
@@ -140,6 +142,7 @@ func (r *room) hear(e media.Event) {
 	case media.Interrupted, media.Resumed, media.Connected: // a new seat has come up where an interrupted one was
 		interrupted := e.Kind == media.Interrupted
 		h.interrupted = &interrupted
+		h.up = h.up || e.Kind == media.Connected
 		r.heard[e.Seat] = h
 	case media.Lost:
 		h.lost = true
@@ -255,6 +258,7 @@ func (r *room) listen(ctx context.Context, heard map[media.SeatID]heardOf, ended
 			r.dismiss(ctx, s)
 			continue
 		}
+		s.seat.up = s.seat.up || h.up
 		if h.interrupted != nil { // before the offer that goes with it: the page is to know why
 			r.interrupt(s, *h.interrupted)
 		}
@@ -340,15 +344,7 @@ func (r *room) receive(s *side) {
 	}
 	l.place(r)
 	if s.seat != nil {
-		l.give(SeatGiven{Seat: s.seat.id, Room: r.id, Access: s.seat.access})
-		if s.seat.offer != nil {
-			l.push(Push{Subscribe: &Subscribed{Seat: s.seat.id, Offer: *s.seat.offer}})
-		}
-		if s.seat.paused != nil {
-			l.push(Push{Paused: &Paused{Seat: s.seat.id, Pictures: *s.seat.paused}})
-		}
-		r.pointLine(l)
-		r.repeat(s, s, r.other(s))
+		r.giveAgain(s)
 	}
 	for _, t := range r.text {
 		l.push(Push{Text: &t})
@@ -356,6 +352,20 @@ func (r *room) receive(s *side) {
 	if d := r.other(s).devices; d != nil && r.want.talk.runs() {
 		l.push(Push{Devices: d})
 	}
+}
+
+// giveAgain repeats a side's seat, with all that goes with it.
+func (r *room) giveAgain(s *side) {
+	l := s.place.line
+	l.give(SeatGiven{Seat: s.seat.id, Room: r.id, Access: s.seat.access})
+	if s.seat.offer != nil {
+		l.push(Push{Subscribe: &Subscribed{Seat: s.seat.id, Offer: *s.seat.offer}})
+	}
+	if s.seat.paused != nil {
+		l.push(Push{Paused: &Paused{Seat: s.seat.id, Pictures: *s.seat.paused}})
+	}
+	r.pointLine(l)
+	r.repeat(s, s, r.other(s))
 }
 
 // may checks once more, at the last moment, that a line belongs to one of the two people of this talk.

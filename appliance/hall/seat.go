@@ -3,6 +3,7 @@ package hall
 import (
 	"context"
 	"errors"
+	"time"
 
 	"schalter/appliance"
 	"schalter/media"
@@ -186,17 +187,29 @@ func (v *restart) handle(ctx context.Context, r *room) {
 	}
 }
 
+// rejoinAnswered is how long a page has to say that it still wants another seat: less than it takes until it says so by itself.
+const rejoinAnswered = 5 * time.Second
+
 // rejoin is a page whose media failed.
 type rejoin struct {
 	line *Line
 	seat media.SeatID
 }
 
+// handle asks the page back by repeating its seat, where that worked before: the wish may have waited in a line that was dead,
+// and with the line the media came back. A page that still wants another seat says so again.
 func (j *rejoin) handle(ctx context.Context, r *room) {
-	if s := r.holds(j.line, j.seat); s != nil {
-		r.log.Info("seat rejoins", "seat", j.seat)
-		r.dismiss(ctx, s)
+	s := r.holds(j.line, j.seat)
+	if s == nil {
+		return
 	}
+	if now := r.now(); s.seat.up && now.Sub(s.seat.asked) > rejoinAnswered {
+		s.seat.asked = now
+		r.giveAgain(s)
+		return
+	}
+	r.log.Info("seat rejoins", "seat", j.seat)
+	r.dismiss(ctx, s)
 }
 
 // refused tells a page that the media plane did not take what it sent. The error's text stays out of the log: it may

@@ -53,6 +53,9 @@
 // SDP form, to be added when there is no connection after 1.5 s. Text is always the whole line as it stands, at most
 // 1,000 characters; lines count from 1 for each side.
 //
+// "rejoin" may have waited in a line that was dead. So a seat that worked is repeated, and a page that still wants another one
+// says so again within 5 s.
+//
 // With "layers" the page may publish its camera in several sizes at once (simulcast); without it is one stream.
 //
 // "show" tells at which size the page shows each picture that it receives, in pixels of the screen (CSS pixels times
@@ -95,7 +98,7 @@ const (
 	Subscribed = "subscribed" // Seat, Revision, SDP
 	Show       = "show"       // Seat, Pictures
 	Restart    = "restart"    // Seat: its way to the box is another now; a subscribe follows
-	Rejoin     = "rejoin"     // Seat: its media failed; a new seat follows
+	Rejoin     = "rejoin"     // Seat: its media failed; a new seat follows, or the same one, which asks back
 	Devices    = "devices"    // Microphone, Camera, Screen (both ways)
 	Text       = "text"       // Line, Text, Done (both ways)
 	TakeOver   = "take_over"  // this page wants the place back

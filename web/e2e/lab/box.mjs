@@ -44,6 +44,16 @@ export class Box {
     clearTimeout(hard);
   }
 
+  /** The media process, a child of the daemon; null: there is none now. */
+  media() {
+    const {pid} = this.child;
+    try {
+      const children = fs.readdirSync(`/proc/${pid}/task`) // any of its threads may have started it
+        .flatMap((thread) => fs.readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number));
+      return children.find((c) => fs.readFileSync(`/proc/${c}/cmdline`, 'utf8').split('\0')[1] === 'media') ?? null;
+    } catch { return null; } // it has just gone
+  }
+
   caFile() {
     const dir = path.join(this.dir, 'tls');
     const f = ['ca.pem', 'ca.crt'].map((n) => path.join(dir, n)).find((n) => fs.existsSync(n));

@@ -115,6 +115,34 @@ export const connections = (page) => page.evaluate(() => {
 /** What the page's lines and connections went through since that moment, for the report of a failure: "+ms what". */
 export const diary = (page, since) => page.evaluate((since) => window.labDiary.filter(([t]) => t >= since).map(([t, what]) => `+${t - since} ${what}`), since);
 
+/** From now on the page's diary also tells when packets and pictures come again after they stayed away, and each side's names in ICE. */
+export const watchSigns = (page) => page.evaluate(() => {
+  const all = {};
+  const gap = 400;
+  const sign = (what, n, now) => {
+    const s = all[what] ??= {n, at: now};
+    if (n === s.n) return;
+    if (now - s.at > gap) window.labNote(`${what} again, after ${now - s.at}`);
+    Object.assign(s, {n, at: now});
+  };
+  setInterval(async () => {
+    for (const [i, pc] of window.labConnections.entries()) {
+      if (pc.connectionState === 'closed') continue;
+      const stats = [...(await pc.getStats()).values()];
+      const now = Date.now();
+      const sum = (type, kind, key) => stats.filter((r) => r.type === type && r.kind === kind).reduce((n, r) => n + (r[key] ?? 0), 0);
+      const me = `pc ${i + 1}`;
+      sign(`${me} sound in`, sum('inbound-rtp', 'audio', 'packetsReceived'), now);
+      sign(`${me} picture packets in`, sum('inbound-rtp', 'video', 'packetsReceived'), now);
+      sign(`${me} pictures decoded`, sum('inbound-rtp', 'video', 'framesDecoded'), now);
+      sign(`${me} key frames made`, sum('outbound-rtp', 'video', 'keyFramesEncoded'), now - gap);
+      sign(`${me} PLI sent`, sum('inbound-rtp', 'video', 'pliCount'), now);
+      sign(`${me} checks answered`, stats.filter((r) => r.type === 'candidate-pair').reduce((n, r) => n + (r.responsesReceived ?? 0), 0), now);
+      for (const r of stats) if (r.type === 'candidate-pair' && (r.nominated || r.selected)) sign(`${me} pair ${r.id.slice(-6)} nominated`, r.state, now);
+    }
+  }, 50);
+});
+
 /** What goes each way now, one line for each stream: sound that left and that was heard, pictures and their height, and of each size
  *  of one's own picture whether the box says that it gets it. */
 export const streams = (page) => page.evaluate(async () => {

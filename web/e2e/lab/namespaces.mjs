@@ -89,6 +89,14 @@ export function lose(peopleNS, boxNS) {
   }
 }
 
+/** Loses so many of a hundred packets, by chance, each way. open ends it. */
+export function loseSome(peopleNS, boxNS, percent) {
+  for (const [ns, from] of [[peopleNS, BOX4], [boxNS, PEOPLE4]]) {
+    open(ns);
+    nft(ns, `table inet lab {\n chain in {\n type filter hook input priority 0;\n ip saddr ${from} numgen random mod 100 < ${percent} drop\n }\n}\n`);
+  }
+}
+
 /** The people's router forgets: from now on each of their ways to the box has another UDP port outside, and what is sent to the
  *  one before is lost. Nobody is told. Round is another number each time. */
 export function forget(ns, round) {

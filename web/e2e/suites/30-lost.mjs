@@ -109,6 +109,35 @@ export default async function lost({report, box, open, peopleNS}) {
     await cp.browserContext().close();
   });
 
+  await report.story('the media process is killed five times during a talk', async () => {
+    const {cp, citizen} = await meet('Emine Yılmaz');
+    const took = {process: [], seat: [], citizen: [], clerk: []};
+    const diaries = [];
+    for (let i = 0; i < 5; i++) {
+      const before = box.media();
+      if (!before) throw new Error('no media process found');
+      const t = Date.now();
+      process.kill(before, 'SIGKILL');
+      while (Date.now() < t + 10_000 && [null, before].includes(box.media())) await new Promise((r) => setTimeout(r, 20));
+      took.process.push(Date.now() - t);
+      for (const p of [cp, wp]) await p.waitForFunction((t) => window.labDiary.some(([at, what]) => at >= t && / < seat$/.test(what)), {timeout: 15_000}, t);
+      // The seat is another, so its count of pictures begins anew.
+      const [c, k] = await Promise.all([cp, wp].map((p) => firstPicture(p, 0, 15_000)));
+      took.citizen.push(c ? c - t : 15_000);
+      took.clerk.push(k ? k - t : 15_000);
+      const notes = await cp.evaluate((t) => window.labDiary.filter(([at]) => at >= t), t);
+      took.seat.push(notes.find(([, what]) => / < seat$/.test(what))[0] - t);
+      diaries.push({citizen: await diary(cp, t), clerk: await diary(wp, t)});
+      await new Promise((r) => setTimeout(r, 3_000));
+    }
+    for (const [what, ms] of Object.entries(took)) report.figure(`the media process is killed → the ${what === 'process' || what === 'seat' ? `next ${what}` : `${what}'s picture is decoded`} (ms)`, ms);
+    report.check(Math.max(...took.process) <= 2_000, 'media killed: the process is back within 2 s', took.process);
+    for (const who of ['citizen', 'clerk']) report.check(Math.max(...took[who]) <= 5_000, `media killed: the ${who}'s picture is back within 5 s`, {took: took[who], diaries});
+    report.check(await cp.evaluate(() => location.href) === citizen.url && /Emine Yılmaz/.test(await text(wp)), 'media killed: same visit, same address');
+    await weber.finish();
+    await cp.browserContext().close();
+  });
+
   await report.story('the daemon is killed and started again during a talk', async () => {
     const {cp, citizen} = await meet('Familie Brandt');
     await box.stop('SIGKILL');

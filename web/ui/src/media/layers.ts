@@ -45,13 +45,16 @@ export function layers(size: { width?: number; height?: number } = {}): RTCRtpEn
   return chosen.map((e) => ({ ...e }));
 }
 
+/** On a way that loses much or is narrow, a picture of few packets: alone, and of several sizes the lowest. */
+const smallAlone: RTCRtpEncodingParameters = { maxBitrate: 200_000, maxFramerate: 15, scaleResolutionDownBy: 2 };
+
 /**
- * Brings a camera's encodings in line with what was agreed and with the camera's size. True when something changed. A box that takes
- * one stream alone leaves the first, the smallest: that one must be sent in full then.
+ * Brings a camera's encodings in line with what was agreed, with the camera's size, and with whether it is to be sent small. True when
+ * something changed. A box that takes one stream alone leaves the first, the smallest: that one must be sent in full then.
  */
-export function fit(encodings: RTCRtpEncodingParameters[], size?: { width?: number; height?: number }): boolean {
-  const wanted = encodings.length === 1 ? [{ active: true, scaleResolutionDownBy: 1, maxFramerate: 30, ...cameraAlone }] : layers(size);
+export function fit(encodings: RTCRtpEncodingParameters[], size?: { width?: number; height?: number }, small = false): boolean {
   if (encodings.length !== 1 && encodings.length !== rids.length) return false;
+  const wanted = encodings.length === 1 ? [alone(small)] : layers(size).map((e, i) => (small && i > 0 ? { ...e, active: false } : e));
   let changed = false;
   encodings.forEach((e, i) => {
     for (const [key, value] of Object.entries(wanted[i] ?? {})) {
@@ -63,3 +66,7 @@ export function fit(encodings: RTCRtpEncodingParameters[], size?: { width?: numb
   });
   return changed;
 }
+
+const alone = (small: boolean): RTCRtpEncodingParameters => ({
+  active: true, scaleResolutionDownBy: 1, maxFramerate: 30, ...cameraAlone, ...(small ? smallAlone : {}),
+});

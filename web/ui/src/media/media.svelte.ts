@@ -218,7 +218,7 @@ export class Media {
         if (this.#seat === seat) this.#rise(up);
       },
       lost: () => {
-        if (this.#seat === seat) this.#rejoin(id);
+        if (this.#seat === seat) this.#rejoin(seat);
       },
     }, layers);
     this.#seat = seat;
@@ -253,13 +253,12 @@ export class Media {
     }
   }
 
-  #rejoin(id: string): void {
+  #rejoin(seat: SeatMedia): void {
     if (this.up) this.broken = true;
     this.up = false;
-    const again = (): void => void this.send({ t: 'rejoin', seat: id });
     clearInterval(this.#rejoining);
-    this.#rejoining = setInterval(again, rejoinEvery);
-    again();
+    this.#rejoining = setInterval(() => seat.rejoin(), rejoinEvery);
+    seat.rejoin();
   }
 
   async #measure(seat: SeatMedia): Promise<void> {
@@ -271,8 +270,10 @@ export class Media {
 
   #showWord(): void {
     this.word = this.#judge.word;
-    if (this.paused !== this.#judge.pause) {
-      this.paused = this.#judge.pause;
+    const give = this.#judge.camera;
+    this.#seat?.small(give !== 'whole');
+    if (this.paused !== (give === 'rest')) {
+      this.paused = give === 'rest';
       this.#feed();
     }
     this.#tellRest();

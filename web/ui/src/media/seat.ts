@@ -15,7 +15,7 @@ export interface SeatEvents {
   remote(tracks: RemoteTrack[]): void;
   /** Both connections that are in use work. */
   up(up: boolean): void;
-  /** The media failed: it takes a new seat. Said once. */
+  /** The media failed: it takes a new seat, unless they are up again before that. */
   lost(): void;
 }
 
@@ -23,8 +23,12 @@ const sources: readonly Source[] = ['microphone', 'camera', 'screen'];
 /** ICE-TCP candidates are held back so long: in the description itself Firefox would sometimes prefer TCP. */
 const lateAfter = 1_500;
 const connectWithin = 10_000;
+/** On a way that loses much, Firefox is disconnected for some 10 ms now and then; to look for another way would cost a second. */
+const astrayAfter = 500;
 /** Another way must be found within this; else it takes a new seat. */
 const restartWithin = 3_000;
+/** A wish for a new seat that was answered later than this lay in a line that was dead. */
+const freshFor = 2_000;
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -33,6 +37,7 @@ class Watch {
   up = false;
   #late: Timer | undefined;
   #first: Timer | undefined;
+  #astray: Timer | undefined;
 
   constructor(
     readonly pc: RTCPeerConnection,
@@ -68,6 +73,7 @@ class Watch {
   close(): void {
     clearTimeout(this.#late);
     clearTimeout(this.#first);
+    clearTimeout(this.#astray);
     this.pc.onconnectionstatechange = null;
     this.pc.close();
   }
@@ -81,8 +87,9 @@ class Watch {
     const was = this.up;
     this.up = state === 'connected';
     if (this.up) clearTimeout(this.#first);
+    clearTimeout(this.#astray);
     if (state === 'failed') this.failed();
-    else if (state === 'disconnected') this.astray();
+    else if (state === 'disconnected') this.#astray = setTimeout(this.astray, astrayAfter);
     if (was !== this.up) this.changed();
   }
 }
@@ -108,11 +115,15 @@ export class SeatMedia {
   /** It was up once. */
   #risen = false;
   #agreed = false;
+  #small = false;
   #revision = 0;
   #answer: Extract<ToBox, { t: 'subscribed' }> | null = null;
   #queue: Promise<void> = Promise.resolve();
   #over = false;
   #lost = false;
+  /** Lost for good: this browser does not take what the box wrote. */
+  #wrecked = false;
+  #wishedAt = -Infinity;
 
   constructor(
     readonly id: string,
@@ -156,6 +167,7 @@ export class SeatMedia {
     try {
       await pc.setLocalDescription(await pc.createOffer());
     } catch {
+      this.#wrecked = true;
       this.#fail();
       return;
     }
@@ -179,7 +191,12 @@ export class SeatMedia {
     else this.#found();
   }
 
-  /** The box repeated our seat after the line had dropped: what may have got lost goes out once more. */
+  /** Wishes for a new seat, if this one is still lost. The box asks back by repeating the seat, and believes the second wish. */
+  rejoin(): void {
+    if (this.#lost && this.events.send({ t: 'rejoin', seat: this.id })) this.#wishedAt = performance.now();
+  }
+
+  /** The box repeated our seat, since the line had dropped or it asks back: what may have got lost goes out once more. */
   again(servers: IceServer[]): void {
     // What went out on a line that was dead had no chance; and the box says anew if it does not hear us.
     this.#rest();
@@ -189,7 +206,9 @@ export class SeatMedia {
       // Fresh relay credentials, where the browser can take them without a new connection.
       if (pc.signalingState !== 'closed') pc.setConfiguration?.(config);
     }
-    if (this.#lost) this.events.send({ t: 'rejoin', seat: this.id });
+    // While our wish lay in a dead line nothing else had a way either; now both connections may find one.
+    if (this.#risen && !this.#wrecked && performance.now() - this.#wishedAt > freshFor) this.#lost = false;
+    if (this.#lost) this.rejoin();
     else {
       if (this.#risen && !this.#receiving.up) this.#restartReceiving();
       if (this.#asking && this.#offer) {
@@ -253,6 +272,13 @@ export class SeatMedia {
     });
   }
 
+  /** Sends the camera small, or whole again. Nothing is negotiated for it. */
+  small(small: boolean): void {
+    if (this.#small === small) return;
+    this.#small = small;
+    this.#putting = this.#putting.then(() => this.#fit());
+  }
+
   close(): void {
     this.#over = true;
     clearTimeout(this.#patience);
@@ -279,13 +305,13 @@ export class SeatMedia {
     return this.inLayers ? layers(track?.getSettings()) : [{ ...cameraAlone }];
   }
 
-  /** The camera's sizes follow what was agreed and the camera itself: both are known late, and another one may be chosen. */
+  /** The camera's sizes follow what was agreed, the camera itself and the way: the first two are known late, all may change. */
   async #fit(): Promise<void> {
     const sender = this.#senders.get('camera');
-    if (!this.inLayers || !this.#agreed || !sender || this.#over) return;
+    if (!this.#agreed || !sender || this.#over) return;
     try {
       const parameters = sender.getParameters();
-      if (fit(parameters.encodings, sender.track?.getSettings())) await sender.setParameters(parameters);
+      if (fit(parameters.encodings, sender.track?.getSettings(), this.#small)) await sender.setParameters(parameters);
     } catch {
       // Another change came in between, or this browser cannot: the sizes stay as they are, the picture flows.
     }
@@ -320,7 +346,11 @@ export class SeatMedia {
   }
 
   #found(): void {
-    if (this.up && !this.#unheard) this.#rest();
+    if (!this.up || this.#unheard) return;
+    this.#rest();
+    if (!this.#lost || this.#wrecked) return;
+    this.#lost = false;
+    this.events.up(true);
   }
 
   /** No other way is looked for any more. */
@@ -332,11 +362,12 @@ export class SeatMedia {
 
   #run(step: () => Promise<void>): void {
     this.#queue = this.#queue.then(async () => {
-      if (this.#over || this.#lost) return;
+      if (this.#over || this.#wrecked) return;
       try {
         await step();
       } catch {
         // A description this browser cannot take; a new seat is the only way on.
+        this.#wrecked = true;
         this.#fail();
       }
     });
