@@ -30,8 +30,9 @@ type House struct {
 	citizens map[VisitID]*sight
 	staff    map[ClerkID]*sight
 
-	board  *board // the queues in calling order; nil after a change
-	forgot time.Time
+	board    *board               // the queues in calling order; nil after a change
+	openings map[OfficeID]opening // how offices stand by their hours, see opening
+	forgot   time.Time
 }
 
 // Visits that are over stay readable for a day: for the farewell page, and for a late request that deserves a better
@@ -46,7 +47,7 @@ const (
 func NewHouse(s Snapshot, t Terms, now time.Time) *House {
 	now = moment(now)
 	h := &House{
-		town: s.Town, terms: t, started: now, forgot: now,
+		town: *cloneTown(&s.Town), terms: t, started: now, forgot: now,
 		offices:  make(map[OfficeID]*Office, len(s.Offices)),
 		clerks:   make(map[ClerkID]*Clerk, len(s.Clerks)),
 		desks:    make(map[ClerkID]*Desk, len(s.Desks)),
@@ -55,6 +56,7 @@ func NewHouse(s Snapshot, t Terms, now time.Time) *House {
 		open:     make(map[ClerkID]VisitID),
 		citizens: make(map[VisitID]*sight, len(s.Visits)),
 		staff:    make(map[ClerkID]*sight, len(s.Clerks)),
+		openings: make(map[OfficeID]opening, len(s.Offices)),
 	}
 	for i := range s.Offices {
 		setRow(h.offices, s.Offices[i].ID, cloneOffice(&s.Offices[i]))
@@ -93,6 +95,7 @@ func (h *House) Apply(c Change) {
 	}
 	for _, s := range c.Offices {
 		setRow(h.offices, rowID(s, officeID), cloneOffice(s.After))
+		delete(h.openings, rowID(s, officeID))
 	}
 	if len(c.Offices) > 0 {
 		h.sortOffices()

@@ -88,6 +88,9 @@ func (h *House) checkOffice(o *Office) error {
 	if o.Name, err = checkLine(o.Name, "name", MaxName, true); err != nil {
 		return err
 	}
+	if o.Hours, err = checkHours(o.Hours); err != nil {
+		return err
+	}
 	switch {
 	case o.Limit < 0:
 		return wrong("limit-invalid", "limit")

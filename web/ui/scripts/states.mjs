@@ -43,7 +43,7 @@ const queue = [
   person('4', 'Jonas Keller', 'Fundsache: Fahrrad', 1, { position: null, state: 'talking', holder: 'Karin Haas', holder_id: 'haas' }),
 ];
 const office = (id, name, more = {}) => ({
-  id, name, telephone: '0661 7001-30', state: 'open', waiting: 0, wait_minutes: [0, 0], opens_at: null, staff: 1, ...more,
+  id, name, telephone: '0661 7001-30', state: 'open', waiting: 0, wait_minutes: [0, 0], opens_at: null, closes_at: null, staff: 1, ...more,
 });
 const others = [
   office('buergerbuero', 'Bürgerbüro', { waiting: 3, wait_minutes: [10, 20], staff: 1 }),
