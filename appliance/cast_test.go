@@ -13,8 +13,9 @@ import (
 // The commands of a story, and the views it can show.
 
 func (s *story) town(values map[string]string) {
-	s.kept.town.Land = appliance.Land(values["land"])
-	s.restart()
+	after := s.kept.town
+	after.Land = appliance.Land(values["land"])
+	s.decide(theHouse, appliance.PutTown{Town: after}, "")
 }
 
 func (s *story) office(plain []string, values map[string]string) {

@@ -100,6 +100,10 @@ func (h *House) Apply(c Change) {
 	if len(c.Offices) > 0 {
 		h.sortOffices()
 	}
+	if c.Town != nil {
+		h.town = *cloneTown(c.Town.After)
+		clear(h.openings)
+	}
 	if c.Talk > 0 {
 		h.measured(c.TalkAt, c.Talk)
 	}
@@ -114,9 +118,13 @@ func (h *House) Revert(c Change) {
 	if c.Talk > 0 {
 		h.unmeasured(c.TalkAt)
 	}
-	h.Apply(Change{
+	back := Change{
 		At: c.At, Visits: turned(c.Visits), Desks: turned(c.Desks), Clerks: turned(c.Clerks), Offices: turned(c.Offices),
-	})
+	}
+	if c.Town != nil {
+		back.Town = &Step[Town]{Before: c.Town.After, After: c.Town.Before}
+	}
+	h.Apply(back)
 }
 
 // turned is the way back.

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 // The stories in testdata/*.txt are the specification. A line is a command; the lines after it that begin with ">"
 // are what came of it, and are rewritten with -update. "#" begins a remark.
 //
-//	town land=LAND                                               the town changes, by a restart
+//	town land=LAND                                               the town changes (by the house)
 //	office ID [closed|open] [limit=N] [minutes=N] [bring=TEXT]   the town changes (by the house)
 //	       [hours="1-5 8-12, 4 14-18"] [days=FIRST:LAST:WHY]
 //	clerk ID OFFICE,… [disabled] [roles=A,B]                     a clerk, connected from the first time on

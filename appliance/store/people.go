@@ -7,16 +7,7 @@ import (
 	"schalter/appliance"
 )
 
-// PutTown changes the town's own row.
-func (s *Store) PutTown(ctx context.Context, town appliance.Town) error {
-	return s.change(ctx, "put town", func(ctx context.Context, t *transaction) error {
-		if err := t.town(ctx, town); err != nil {
-			return err
-		}
-		return t.audit(ctx, row{at: s.now(), role: appliance.TheHouse, action: "put_town"}, "")
-	})
-}
-
+// town writes the one row.
 func (t *transaction) town(ctx context.Context, town appliance.Town) error {
 	_, err := t.exec(ctx, `INSERT INTO town (id, name, kind, telephone, notice, land) VALUES (1, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, kind = excluded.kind, telephone = excluded.telephone,

@@ -234,15 +234,21 @@ func TestFillIsWholeOrNothing(t *testing.T) {
 	}
 }
 
-func TestPutTown(t *testing.T) {
+func TestTownRow(t *testing.T) {
 	t.Parallel()
 	s := filled(t)
-	want := appliance.Town{Name: "Neulindenau", Kind: "Gemeinde", Telephone: "1", Notice: 4}
-	if err := s.PutTown(t.Context(), want); err != nil {
-		t.Fatal(err)
-	}
+	was := load(t, s).Town
+	want := appliance.Town{Name: "Neulindenau", Kind: "Gemeinde", Telephone: "1", Notice: 4, Land: "BY",
+		Days: []appliance.Day{{First: "2027-08-08", Last: "2027-08-08", Why: "Friedensfest"}}}
+	write(t, s, Entry{Change: appliance.Change{
+		At: noon, Actor: appliance.Actor{Role: appliance.Administrator, Clerk: "weber"}, Action: "town",
+		Town: &appliance.Step[appliance.Town]{Before: &was, After: &want},
+	}})
 	if got := load(t, s).Town; !reflect.DeepEqual(got, want) {
 		t.Errorf("town %+v", got)
+	}
+	if _, err := s.VerifyAudit(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
