@@ -442,7 +442,7 @@ func TestQueuesAreKept(t *testing.T) {
 
 func TestRandomDays(t *testing.T) {
 	seen := make(map[string]int)
-	for seed := range uint64(60) {
+	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		dice := make([]byte, 3000)
 		for i := range dice {
