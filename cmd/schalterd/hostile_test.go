@@ -69,7 +69,10 @@ func TestHostileMediaIsReplaced(t *testing.T) {
 	defer s.close()
 	var log bytes.Buffer // written by run alone, and read after its end
 	var started atomic.Int64
-	plane := apart.New(apart.Around{}, slog.New(slog.DiscardHandler))
+	plane, err := apart.New(apart.Around{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	good := make(chan struct{})
 	v := &supervisor{plane: plane, udp: []*heldUDP{s.udp}, log: slog.New(slog.NewTextHandler(&log, nil)), program: func() *exec.Cmd {
 		cmd := mediaProgram(slog.LevelInfo, 0)()

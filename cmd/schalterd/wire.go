@@ -163,9 +163,11 @@ func (d *daemon) openNetwork(ctx context.Context) error {
 // openMedia opens the port and starts the process that serves what is below HTTP there.
 func (d *daemon) openMedia(ctx context.Context) error {
 	d.owns("udp port", plainly(d.sockets.udp.Close))
-	d.plane = apart.New(d.network.where().around(), d.log)
-	d.network.tell = func(a *addresses) { d.plane.Around(a.around()) }
 	var err error
+	if d.plane, err = apart.New(d.network.where().around(), d.log); err != nil {
+		return errors.Join(err, d.sockets.tcp.Close())
+	}
+	d.network.tell = func(a *addresses) { d.plane.Around(a.around()) }
 	d.listener, err = port.NewListener(port.ListenerConfig{
 		TCP: d.sockets.tcp, TLS: port.TLSConfig(d.network.cert.Get), Apart: d.plane.Pass, Log: d.log,
 	})

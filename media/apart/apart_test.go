@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +40,11 @@ type office struct {
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
-	o := &office{t: t, plane: apart.New(apart.Around{Reached: "box:1"}, slog.New(slog.DiscardHandler))}
+	plane, err := apart.New(apart.Around{Reached: "box:1"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t: t, plane: plane}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -391,110 +394,5 @@ func TestCallsForASeatKeepTheirOrder(t *testing.T) {
 	all.Wait()
 	if s := o.plane.Stats(t.Context()); len(s.Rooms) > 0 {
 		t.Errorf("left behind: %+v", s)
-	}
-}
-
-// tcp makes a connection.
-func tcp(t testing.TB) (ours, theirs net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if theirs, err = net.Dial("tcp4", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if ours, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ours.Close(); theirs.Close() })
-	_ = theirs.SetDeadline(time.Now().Add(patience)) // a test that hangs says where
-	return ours, theirs
-}
-
-// inside is a connection whose bytes only this process can read: to Pass it is the inside of TLS.
-type inside struct{ net.Conn }
-
-func (inside) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.77:4711"))
-}
-
-// binding is a Binding request (RFC 8489), the shortest message that the check lets through.
-func binding() []byte {
-	return append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, "transaction!"...)
-}
-
-func TestConnectionsArePassedOn(t *testing.T) {
-	o := newOffice(t)
-	p, _ := o.begin()
-	for name, by := range map[string]struct {
-		conn   func(net.Conn) net.Conn
-		remote string
-	}{
-		"plain":  {func(c net.Conn) net.Conn { return c }, "127.0.0.1:"},
-		"inside": {func(c net.Conn) net.Conn { return inside{c} }, "192.0.2.0:9"}, // the network alone
-	} {
-		ours, theirs := tcp(t)
-		b := binding()
-		o.plane.Pass(port.Passed{Conn: by.conn(ours), Read: b[:10], TURN: true})
-		if _, err := theirs.Write(b[10:]); err != nil {
-			t.Fatal(err)
-		}
-		c, err := p.turn.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at := c.RemoteAddr().String(); !strings.HasPrefix(at, by.remote) {
-			t.Errorf("%s comes from %s", name, at)
-		}
-		got := make([]byte, 100)
-		if n, err := c.Read(got); err != nil || !bytes.Equal(got[:n], b) {
-			t.Errorf("%s: %x, error %v", name, got[:n], err)
-		}
-		if _, err := c.Write([]byte("answer")); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := theirs.Read(got); err != nil || string(got[:n]) != "answer" {
-			t.Errorf("%s: %q, error %v", name, got[:n], err)
-		}
-		// A message that is none ends it, on both sides.
-		if _, err := theirs.Write(bytes.Repeat([]byte{0xff}, 20)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Read(got); err == nil {
-			t.Errorf("%s: an unchecked message came through", name)
-		}
-		if _, err := theirs.Read(got); err == nil {
-			t.Errorf("%s: still open", name)
-		}
-	}
-	// ICE-TCP of a stranger: the mux closes it without a byte.
-	ours, theirs := tcp(t)
-	o.plane.Pass(port.Passed{Conn: ours, Read: []byte{0, 20}})
-	if _, err := theirs.Write(binding()); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := theirs.Read(make([]byte, 1)); err == nil || n > 0 {
-		t.Errorf("a stranger was answered: %d bytes, error %v", n, err)
-	}
-	o.eventually("the stranger is counted", func() bool { return p.mux.Stats().Strangers == 1 })
-	// Connections end with the process, and without one.
-	ours, theirs = tcp(t)
-	o.plane.Pass(port.Passed{Conn: inside{ours}, TURN: true})
-	c, err := p.turn.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-	if _, err := theirs.Read(make([]byte, 1)); err == nil {
-		t.Error("still open after its process")
-	}
-	p.kill()
-	o.eventually("the process is away", func() bool { return !o.plane.Present() })
-	ours, theirs = tcp(t)
-	o.plane.Pass(port.Passed{Conn: ours, TURN: true})
-	if _, err := theirs.Read(make([]byte, 1)); err == nil {
-		t.Error("kept without a process")
 	}
 }

@@ -35,12 +35,13 @@
 // # Connections
 //
 // ICE-TCP and plain TURN go over as the accepted socket itself with the bytes already read from it. TURN inside TLS stays
-// with the keys: the office copies between the TLS connection and a socket pair, whose other end goes over. Media is told the
-// caller's network (/24, /56), by which the relay's limits are counted, and not the address.
+// with the keys: the office carries between the TLS connection and a socket pair, whose other end goes over. One goroutine (pump)
+// does so for all of them, since a picture's packets come for all viewers at once. Media is told the caller's network
+// (/24, /56), by which the relay's limits are counted, and not the address.
 //
 // # Ownership and bounds
 //
-// Attend owns the life's goroutines and waits for them; Close waits for the copying of TURN. At most 2,048 calls are under
+// Attend owns the life's goroutines and waits for them; Close waits for the pump. At most 2,048 calls are under
 // way, further ones are refused. Events wait in a list that holds each kind once for each seat or room, the newest of them. At most
 // 2,304 TURN connections are copied; a further one is closed. A connection that the media process does not take within a
 // second is closed.

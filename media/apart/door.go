@@ -179,8 +179,13 @@ func receive(b, oob []byte) (net.Conn, note, error) {
 	file := os.NewFile(uintptr(fds[0]), "passed on")
 	fds = nil
 	defer file.Close()
-	c, err := net.FileConn(file)
+	given, err := net.FileConn(file)
 	if err != nil {
+		return nil, note{}, fmt.Errorf("take over connection: %w", err)
+	}
+	c, err := port.Quiet(given)
+	if err != nil {
+		_ = given.Close() // not in use yet
 		return nil, note{}, fmt.Errorf("take over connection: %w", err)
 	}
 	p := &passedOn{Conn: c, read: append([]byte(nil), n.read...), remote: c.RemoteAddr()}

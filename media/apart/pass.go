@@ -1,26 +1,18 @@
 package apart
 
 import (
+	"crypto/tls"
 	"net"
+	"net/netip"
 	"os"
-	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"schalter/media/port"
 )
 
-const (
-	// mostCopies is what the relay serves, and some that it is about to replace.
-	mostCopies = 2048 + 256
-	// A TLS record holds 16 KiB: several packets to the browser leave in one. From the browser comes one at a time.
-	toBrowser, fromBrowser = 16 << 10, 4 << 10
-	// copyFor is how long a write of a copied connection may take. Who takes nothing for so long is gone.
-	copyFor = 10 * time.Second
-	// pairBuffer is what lies between the two processes, in bytes each way: some 50 packets, lest they grow old there.
-	pairBuffer = 64 << 10
-)
+// pairBuffer is what lies between the two processes, in bytes each way: some 50 packets, lest they grow old there.
+const pairBuffer = 64 << 10
 
 // Pass passes a connection on to the media process, whose it is from now on. While that is away the connection is closed.
 func (p *Plane) Pass(c port.Passed) {
@@ -46,27 +38,59 @@ func (p *Plane) Pass(c port.Passed) {
 
 // passInside passes on the inside of a TLS connection, whose keys stay here.
 func (p *Plane) passInside(l *life, c port.Passed) {
-	caller, ok := c.Conn.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		_ = c.Conn.Close() // nobody whom limits could count
+	out, caller := takeOver(c.Conn)
+	if out == nil {
+		_ = c.Conn.Close() // nobody whom limits could count, or no TLS of the listener's
 		return
 	}
 	near, far, err := Pair(unix.SOCK_STREAM)
 	if err != nil {
 		p.log.Warn("connection not passed on", "turn", true, "error", err)
-		_ = c.Conn.Close() // as above
+		out.close()
 		return
 	}
 	for _, c := range []*net.UnixConn{near, far} {
 		_ = c.SetWriteBuffer(pairBuffer) // a larger one works too
 	}
-	n := note{way: turnTLS, network: port.Network(caller.AddrPort().Addr()).Addr(), read: c.Read}
+	n := note{way: turnTLS, network: port.Network(caller.Addr()).Addr(), read: c.Read}
 	err = passOn(l.door, n, far)
 	_ = far.Close() // media has its own by now, or never will
-	if err != nil || !p.copies.add(&copied{c.Conn, near}) {
-		_ = c.Conn.Close() // the browser finds out, and so does media
-		_ = near.Close()
+	if err == nil {
+		out.media.fd, err = port.Descriptor(near)
 	}
+	if err != nil {
+		_ = near.Close() // the browser finds out, and so does media
+		out.close()
+		return
+	}
+	p.pump.add(out)
+}
+
+// takeOver takes the socket below TLS out of the runtime's hands. Nil: it cannot be done.
+func takeOver(c net.Conn) (*carried, netip.AddrPort) {
+	t, ok := c.(*tls.Conn)
+	if !ok {
+		return nil, netip.AddrPort{}
+	}
+	under, ok := t.NetConn().(*port.Underlay)
+	if !ok {
+		return nil, netip.AddrPort{}
+	}
+	tcp := under.Socket()
+	if tcp == nil {
+		return nil, netip.AddrPort{}
+	}
+	caller, ok := tcp.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return nil, netip.AddrPort{}
+	}
+	fd, err := port.Descriptor(tcp)
+	if err != nil {
+		return nil, netip.AddrPort{}
+	}
+	w := &wire{socket: socket{fd: fd}, Conn: tcp}
+	under.Conn = w
+	return &carried{tls: t, wire: w, media: socket{fd: -1}}, caller.AddrPort()
 }
 
 // Pair makes two connected Unix sockets of the kind: unix.SOCK_STREAM for control, unix.SOCK_SEQPACKET for the door.
@@ -95,83 +119,4 @@ func unixConn(fd int) (*net.UnixConn, error) {
 		return nil, err
 	}
 	return c.(*net.UnixConn), nil
-}
-
-// copied is a TLS connection and the socket by which its inside goes to media.
-type copied struct {
-	browser net.Conn
-	media   *net.UnixConn
-}
-
-func (c *copied) close() {
-	_ = c.media.Close() // whatever becomes of them, it is over
-	_ = c.browser.Close()
-}
-
-// run copies both ways until one side ends. Silence ends nothing here: media knows how long it may last.
-func (c *copied) run() {
-	var way sync.WaitGroup
-	way.Go(func() {
-		defer c.close()
-		carry(c.media, c.browser, make([]byte, fromBrowser))
-	})
-	defer way.Wait()
-	defer c.close()
-	carry(c.browser, c.media, make([]byte, toBrowser))
-}
-
-func carry(to, from net.Conn, buf []byte) {
-	for {
-		n, err := from.Read(buf)
-		if n > 0 {
-			if to.SetWriteDeadline(time.Now().Add(copyFor)) != nil {
-				return
-			}
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// copies are all that are copied now.
-type copies struct {
-	wg sync.WaitGroup
-
-	mu     sync.Mutex
-	closed bool                 // guarded by mu
-	all    map[*copied]struct{} // guarded by mu
-}
-
-// add begins to copy. False: there are too many.
-func (s *copies) add(c *copied) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.all) >= mostCopies {
-		return false
-	}
-	if s.all == nil {
-		s.all = make(map[*copied]struct{})
-	}
-	s.all[c] = struct{}{}
-	s.wg.Go(func() {
-		c.run()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.all, c)
-	})
-	return true
-}
-
-func (s *copies) close() {
-	s.mu.Lock()
-	s.closed = true
-	for c := range s.all {
-		s.wg.Go(c.close) // TLS takes leave of a browser, who may not listen
-	}
-	s.mu.Unlock()
-	s.wg.Wait()
 }

@@ -27,7 +27,7 @@ type Plane struct {
 	log    *slog.Logger
 	news   *news
 	around atomic.Pointer[Around]
-	copies copies
+	pump   *pump
 
 	mu     sync.Mutex
 	closed bool          // guarded by mu
@@ -36,10 +36,14 @@ type Plane struct {
 }
 
 // New makes a plane whose process is away until Attend gets one. It ends by Close.
-func New(a Around, log *slog.Logger) *Plane {
-	p := &Plane{log: log, news: newNews(), came: make(chan struct{})}
+func New(a Around, log *slog.Logger) (*Plane, error) {
+	carry, err := newPump(takesWithin)
+	if err != nil {
+		return nil, fmt.Errorf("carry connections: %w", err)
+	}
+	p := &Plane{log: log, news: newNews(), pump: carry, came: make(chan struct{})}
 	p.around.Store(&a)
-	return p
+	return p, nil
 }
 
 // Around tells the media process, this one and those to come, what is around it now.
@@ -267,7 +271,7 @@ func (p *Plane) Close(ctx context.Context) error {
 		}
 		l.hangUp()
 	}
-	p.copies.close()
+	p.pump.close()
 	p.news.close()
 	return nil
 }

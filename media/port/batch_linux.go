@@ -176,10 +176,10 @@ func refusal(errno unix.Errno) bool {
 // send sends messages from at on and gives how many left.
 func (c *sending) send(fd uintptr, at int) (int, unix.Errno) {
 	if c.socket.able.single.Load() {
-		_, _, errno := unix.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at].Hdr)), unix.MSG_DONTWAIT)
+		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at].Hdr)), unix.MSG_DONTWAIT)
 		return 1, errno
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at])), uintptr(c.count-at),
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[at])), uintptr(c.count-at),
 		unix.MSG_DONTWAIT, 0, 0)
 	if errno == 0 && !c.socket.able.proven.Load() {
 		c.socket.able.proven.Store(true)

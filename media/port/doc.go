@@ -76,7 +76,8 @@
 //
 // # Design
 //
-// The sockets are not in the runtime's poller, which would be woken for every message that has left (endpoint_linux.go).
+// The sockets are not in the runtime's poller, which would be woken for every message that has left (endpoint_linux.go); nor
+// are streams that another process has accepted (Quiet).
 //
 // Receiving with UDP_GRO was left out: browsers pace their packets, so there is little to join, and every packet would be
 // copied once more out of buffers of 64 KiB. The path, not the socket, remembers a refusal for its size: else anybody

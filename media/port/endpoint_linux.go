@@ -16,6 +16,9 @@ import (
 // written to as well as read, and a UDP socket says so anew whenever the kernel has freed a packet that we sent: with a
 // net.UDPConn each message that leaves wakes a thread for nothing. So an epoll of our own asks for readability alone, and
 // the runtime watches that.
+//
+// Calls that cannot wait are raw. An ordinary one tells the scheduler, and when all processors were idle that wakes the runtime's
+// monitor, a thread that then looks around every 20 µs: more than a quarter of all that ten viewers cost.
 type endpoint struct {
 	ready *os.File // the epoll
 	raw   syscall.RawConn
@@ -25,24 +28,45 @@ type endpoint struct {
 	closed bool // guarded by mu
 }
 
-// newEndpoint takes over a socket; u is closed when it succeeds.
-func newEndpoint(u *net.UDPConn) (*endpoint, error) {
-	raw, err := u.SyscallConn()
+// newEndpoint takes over a socket; c is closed when it succeeds.
+func newEndpoint(c socketConn) (*endpoint, error) {
+	fd, err := duplicate(c)
 	if err != nil {
 		return nil, err
 	}
-	e := &endpoint{fd: -1}
-	var inner error
-	err = raw.Control(func(fd uintptr) { e.fd, inner = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
-	if err = errors.Join(err, os.NewSyscallError("fcntl", inner)); err != nil {
-		return nil, err
-	}
-	if err = e.watch(); err != nil {
+	e := &endpoint{fd: fd}
+	if err := e.watch(); err != nil {
 		_ = unix.Close(e.fd) // not in use yet
 		return nil, err
 	}
-	_ = u.Close() // its descriptor alone: ours keeps the socket
+	_ = c.Close() // its descriptor alone: ours keeps the socket
 	return e, nil
+}
+
+// socketConn is any of package net's sockets.
+type socketConn interface {
+	syscall.Conn
+	Close() error
+}
+
+// Descriptor takes a socket out of the runtime's hands: c is closed, and the descriptor is the caller's. It does not wait.
+func Descriptor(c socketConn) (int, error) {
+	fd, err := duplicate(c)
+	if err == nil {
+		_ = c.Close() // its descriptor alone: the other keeps the socket
+	}
+	return fd, err
+}
+
+func duplicate(c syscall.Conn) (int, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var inner error
+	copied := -1
+	err = raw.Control(func(fd uintptr) { copied, inner = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	return copied, errors.Join(err, os.NewSyscallError("fcntl", inner))
 }
 
 func (e *endpoint) watch() error {
@@ -106,7 +130,7 @@ func (e *endpoint) send(b []byte, p *path) error {
 		return net.ErrClosed
 	}
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_SENDMSG, uintptr(e.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
+		_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(e.fd), uintptr(unsafe.Pointer(&h)), unix.MSG_DONTWAIT)
 		switch errno {
 		case 0:
 			return nil

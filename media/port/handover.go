@@ -83,6 +83,20 @@ func passed(c net.Conn, turn bool) Passed {
 	return Passed{Conn: c, TURN: turn}
 }
 
+// Underlay is what TLS of a Listener's connections runs over. Who takes such a connection on may put another way to the same
+// socket in its place, before it uses the connection.
+type Underlay struct{ net.Conn }
+
+// Socket is the TCP connection itself; nil when something was read from it that TLS has not seen.
+func (u *Underlay) Socket() *net.TCPConn {
+	c := u.Conn
+	if p, ok := c.(*prefixed); ok && len(p.head) == 0 {
+		c = p.Conn
+	}
+	t, _ := c.(*net.TCPConn)
+	return t
+}
+
 // prefixedTLS tells net/http the TLS state, for Request.TLS.
 type prefixedTLS struct {
 	*prefixed

@@ -73,10 +73,10 @@ func (in *inbox) readFrom(fd uintptr) {
 	for {
 		var n uintptr
 		if able.recvOne.Load() {
-			n, _, c.errno = unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[0].Hdr)), unix.MSG_DONTWAIT)
+			n, _, c.errno = unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[0].Hdr)), unix.MSG_DONTWAIT)
 			c.hdrs[0].Len, n = uint32(n), 1
 		} else {
-			n, _, c.errno = unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[0])), inboxSize, unix.MSG_DONTWAIT, 0, 0)
+			n, _, c.errno = unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&c.hdrs[0])), inboxSize, unix.MSG_DONTWAIT, 0, 0)
 		}
 		in.mux.count.callsIn.Add(1)
 		switch c.errno {

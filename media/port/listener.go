@@ -37,7 +37,7 @@ type ListenerConfig struct {
 
 // Passed is a connection whose protocol is known and whose service is another's matter.
 type Passed struct {
-	Conn net.Conn // *net.TCPConn, or *tls.Conn for TURN inside TLS
+	Conn net.Conn // *net.TCPConn, or *tls.Conn over an *Underlay for TURN inside TLS
 	Read []byte   // what was read from it already
 	TURN bool     // else ICE-TCP
 }
@@ -279,7 +279,7 @@ func (l *Listener) shake(ctx context.Context, c net.Conn) (net.Conn, *handover, 
 }
 
 func (l *Listener) shakeTLS(ctx context.Context, c net.Conn) (net.Conn, *handover, error) {
-	t := tls.Server(c, l.tls)
+	t := tls.Server(&Underlay{c}, l.tls)
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, nil, fmt.Errorf("tls handshake: %w", err)
 	}
