@@ -58,4 +58,4 @@ require (
 	google.golang.org/protobuf v1.36.8 // indirect
 )
 
-require github.com/rickar/cal/v2 v2.1.13 // indirect
+require github.com/rickar/cal/v2 v2.1.13

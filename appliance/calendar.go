@@ -2,7 +2,6 @@ package appliance
 
 import (
 	"slices"
-	"sync"
 	"time"
 	_ "time/tzdata" // a small machine may have none of its own
 
@@ -10,16 +9,17 @@ import (
 	"github.com/rickar/cal/v2/de"
 )
 
-var zone = sync.OnceValue(func() *time.Location {
+// zone is read once: the program carries it.
+var zone = func() *time.Location {
 	l, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		panic(err) // part of the program
+		panic(err) // cannot be
 	}
 	return l
-})
+}()
 
 // Zone is the time that German towns keep.
-func Zone() *time.Location { return zone() }
+func Zone() *time.Location { return zone }
 
 // Land is one of the sixteen, by the letters of ISO 3166-2:DE. Empty: no public holidays are kept.
 type Land string
