@@ -65,16 +65,25 @@ type spanBody struct {
 }
 
 func (w *Web) getOrganisation(c *call) error {
-	v, err := w.hall.Organisation(c.ctx(), c.by.actor(appliance.Administrator))
+	body, err := w.organisation(c)
 	if err != nil {
 		return err
+	}
+	c.rw.Header().Set("Cache-Control", "no-store")
+	return writeJSON(c.rw, http.StatusOK, body)
+}
+
+// organisation is the house as it is now.
+func (w *Web) organisation(c *call) (organisationBody, error) {
+	v, err := w.hall.Organisation(c.ctx(), c.by.actor(appliance.Administrator))
+	if err != nil {
+		return organisationBody{}, err
 	}
 	body := organisationBody{Town: townBodyOf(&v.Town, v.Edition), Offices: make([]officeBody, 0, len(v.Offices))}
 	for i := range v.Offices {
 		body.Offices = append(body.Offices, officeBodyOf(&v.Offices[i]))
 	}
-	c.rw.Header().Set("Cache-Control", "no-store")
-	return writeJSON(c.rw, http.StatusOK, body)
+	return body, nil
 }
 
 func (w *Web) putTown(c *call) error {
