@@ -57,3 +57,5 @@ require (
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.8 // indirect
 )
+
+require github.com/rickar/cal/v2 v2.1.13

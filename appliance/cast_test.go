@@ -12,6 +12,12 @@ import (
 
 // The commands of a story, and the views it can show.
 
+func (s *story) town(values map[string]string) {
+	after := s.kept.town
+	after.Land = appliance.Land(values["land"])
+	s.decide(theHouse, appliance.PutTown{Town: after}, "")
+}
+
 func (s *story) office(plain []string, values map[string]string) {
 	id := appliance.OfficeID(plain[0])
 	o, known := s.kept.offices[id]
@@ -21,6 +27,12 @@ func (s *story) office(plain []string, values map[string]string) {
 	}
 	for _, w := range plain[1:] {
 		o.Closed = w == "closed"
+	}
+	if hours, ok := values["hours"]; ok {
+		o.Hours.Week = s.week(hours)
+	}
+	if days, ok := values["days"]; ok {
+		o.Hours.Days = s.days(days)
 	}
 	if n, err := strconv.Atoi(values["limit"]); err == nil {
 		o.Limit = n
@@ -32,6 +44,36 @@ func (s *story) office(plain []string, values map[string]string) {
 		o.Bring = strings.Split(text, ",")
 	}
 	s.decide(theHouse, appliance.PutOffice{Office: o}, "")
+}
+
+// week reads "1-5 8-12, 4 14-18": weekdays by number, Sunday is 0, and hours of the clock on the wall.
+func (s *story) week(text string) (week [7][]appliance.Span) {
+	for part := range strings.SplitSeq(text, ",") {
+		var first, last, from, until int
+		days, hours, _ := strings.Cut(strings.TrimSpace(part), " ")
+		if n, _ := fmt.Sscanf(days, "%d-%d", &first, &last); n < 2 {
+			last = first
+		}
+		if _, err := fmt.Sscanf(hours, "%d-%d", &from, &until); err != nil {
+			s.fatal("hours %q: %v", part, err)
+		}
+		for d := first; d <= last; d++ {
+			week[d] = append(week[d], appliance.Span{From: from * 60, Until: until * 60})
+		}
+	}
+	return week
+}
+
+// days reads "2026-12-24:2026-12-31:Betriebsferien": the first, the last, and why; all day closed.
+func (s *story) days(text string) (days []appliance.Day) {
+	for part := range strings.SplitSeq(text, ",") {
+		f := strings.SplitN(part, ":", 3)
+		if len(f) != 3 {
+			s.fatal("days %q", part)
+		}
+		days = append(days, appliance.Day{First: appliance.Date(f[0]), Last: appliance.Date(f[1]), Why: f[2]})
+	}
+	return days
 }
 
 func (s *story) clerk(plain []string, values map[string]string) {
@@ -165,7 +207,17 @@ func (s *story) event(plain []string, values map[string]string) appliance.Event 
 func (s *story) show(name string) {
 	if name == "town" {
 		for _, o := range s.house.TownView(s.now).Offices {
-			s.say("%s %s: %d waiting, %s, %d at work", o.ID, o.State, o.Waiting, minutes(o.WaitMinutes), o.Staff)
+			line := fmt.Sprintf("%s %s: %d waiting, %s, %d at work", o.ID, o.State, o.Waiting, minutes(o.WaitMinutes), o.Staff)
+			if o.OpensAt != nil {
+				line += ", opens " + o.OpensAt.In(appliance.Zone()).Format("Mon 2 Jan 15:04")
+			}
+			if o.ClosesAt != nil {
+				line += ", closes " + o.ClosesAt.In(appliance.Zone()).Format("Mon 2 Jan 15:04")
+			}
+			if o.ClosedFor != "" {
+				line += ", " + o.ClosedFor
+			}
+			s.say("%s", line)
 		}
 		return
 	}

@@ -13,6 +13,7 @@ type Change struct {
 	Desks   []Step[Desk]
 	Clerks  []Step[Clerk]
 	Offices []Step[Office]
+	Town    *Step[Town] // nil: as it was
 	// Talk is how long a talk that ended with this change took; zero when none did. It feeds the estimate.
 	Talk   time.Duration
 	TalkAt OfficeID
@@ -26,7 +27,7 @@ type Step[T any] struct {
 
 // Empty tells whether nothing changes.
 func (c Change) Empty() bool {
-	return len(c.Visits)+len(c.Desks)+len(c.Clerks)+len(c.Offices) == 0
+	return len(c.Visits)+len(c.Desks)+len(c.Clerks)+len(c.Offices) == 0 && c.Town == nil
 }
 
 // Snapshot is all that a house needs to start: what store loads.

@@ -59,6 +59,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // tick decides the thing that is due longest.
 func (h *House) tick(now time.Time, by Actor) (Change, error) {
 	if by.Role != TheHouse {
@@ -114,7 +121,7 @@ func (h *House) miss(now time.Time, by Actor, v *Visit) Change {
 // then something is due.
 //
 // It counts what a Tick decides and what only views show: that somebody is interrupted or absent, that others no
-// longer go first, that a transfer can no longer be pulled back. So a Tick at that moment may well come back empty, and
+// longer go first, that a transfer can no longer be pulled back, that an office opens or closes. So a Tick at that moment may well come back empty, and
 // the hall tells the views afresh.
 func (h *House) Due(now time.Time) time.Time {
 	var due time.Time
@@ -152,6 +159,9 @@ func (h *House) Due(now time.Time) time.Time {
 	}
 	for _, s := range h.staff {
 		fades(s)
+	}
+	for _, o := range h.order {
+		shown(h.opening(o, now).until)
 	}
 	return due
 }

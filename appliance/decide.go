@@ -22,7 +22,9 @@ func (h *House) Decide(now time.Time, by Actor, e Event) (Change, error) {
 	case PutClerk:
 		return h.putClerk(now, by, e.Clerk)
 	case PutOffice:
-		return h.putOffice(now, by, e.Office)
+		return h.putOffice(now, by, e)
+	case PutTown:
+		return h.putTown(now, by, e)
 	}
 	clerk, err := h.actingClerk(by)
 	if err != nil {

@@ -14,6 +14,6 @@
 // # Where to read on
 //
 // The stories in testdata are the rules as people know them: each is a few lines of what happens and what comes of it.
-// queue.go has the one rule of order, clock.go what time alone does, transfer.go the passing on, show_citizen.go and
-// show_staff.go what each side sees.
+// queue.go has the one rule of order, hours.go and calendar.go say when an office takes people in, clock.go what time
+// alone does, transfer.go the passing on, show_citizen.go and show_staff.go what each side sees.
 package appliance

@@ -59,9 +59,17 @@ type (
 	// Tick: the house looks at its clocks: lapsed calls, orphaned talks, long absence. One Tick decides one
 	// due thing; the hall repeats it until the change is empty.
 	Tick struct{}
-	// PutClerk and PutOffice: the operator or an administrator changes the house.
+	// PutClerk, PutOffice and PutTown: the operator or an administrator changes the house. An edition says which row the
+	// change was made from, or that there shall be none yet; without one it is made from whatever there is.
 	PutClerk  struct{ Clerk Clerk }
-	PutOffice struct{ Office Office }
+	PutOffice struct {
+		Office  Office
+		Edition Edition
+	}
+	PutTown struct {
+		Town    Town
+		Edition Edition
+	}
 )
 
 func (Arrive) event()    {}
@@ -80,6 +88,7 @@ func (SetDesk) event()   {}
 func (Tick) event()      {}
 func (PutClerk) event()  {}
 func (PutOffice) event() {}
+func (PutTown) event()   {}
 
 // Terms of the reception. The administrator's page will change them; until then they are these.
 type Terms struct {

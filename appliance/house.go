@@ -30,8 +30,9 @@ type House struct {
 	citizens map[VisitID]*sight
 	staff    map[ClerkID]*sight
 
-	board  *board // the queues in calling order; nil after a change
-	forgot time.Time
+	board    *board               // the queues in calling order; nil after a change
+	openings map[OfficeID]opening // how offices stand by their hours, see opening
+	forgot   time.Time
 }
 
 // Visits that are over stay readable for a day: for the farewell page, and for a late request that deserves a better
@@ -46,7 +47,7 @@ const (
 func NewHouse(s Snapshot, t Terms, now time.Time) *House {
 	now = moment(now)
 	h := &House{
-		town: s.Town, terms: t, started: now, forgot: now,
+		town: *cloneTown(&s.Town), terms: t, started: now, forgot: now,
 		offices:  make(map[OfficeID]*Office, len(s.Offices)),
 		clerks:   make(map[ClerkID]*Clerk, len(s.Clerks)),
 		desks:    make(map[ClerkID]*Desk, len(s.Desks)),
@@ -55,6 +56,7 @@ func NewHouse(s Snapshot, t Terms, now time.Time) *House {
 		open:     make(map[ClerkID]VisitID),
 		citizens: make(map[VisitID]*sight, len(s.Visits)),
 		staff:    make(map[ClerkID]*sight, len(s.Clerks)),
+		openings: make(map[OfficeID]opening, len(s.Offices)),
 	}
 	for i := range s.Offices {
 		setRow(h.offices, s.Offices[i].ID, cloneOffice(&s.Offices[i]))
@@ -93,9 +95,14 @@ func (h *House) Apply(c Change) {
 	}
 	for _, s := range c.Offices {
 		setRow(h.offices, rowID(s, officeID), cloneOffice(s.After))
+		delete(h.openings, rowID(s, officeID))
 	}
 	if len(c.Offices) > 0 {
 		h.sortOffices()
+	}
+	if c.Town != nil {
+		h.town = *cloneTown(c.Town.After)
+		clear(h.openings)
 	}
 	if c.Talk > 0 {
 		h.measured(c.TalkAt, c.Talk)
@@ -111,9 +118,13 @@ func (h *House) Revert(c Change) {
 	if c.Talk > 0 {
 		h.unmeasured(c.TalkAt)
 	}
-	h.Apply(Change{
+	back := Change{
 		At: c.At, Visits: turned(c.Visits), Desks: turned(c.Desks), Clerks: turned(c.Clerks), Offices: turned(c.Offices),
-	})
+	}
+	if c.Town != nil {
+		back.Town = &Step[Town]{Before: c.Town.After, After: c.Town.Before}
+	}
+	h.Apply(back)
 }
 
 // turned is the way back.

@@ -17,6 +17,7 @@ import (
 // state is all that Apply and Revert answer for.
 type state struct {
 	offices map[OfficeID]Office
+	town    Town
 	clerks  map[ClerkID]Clerk
 	desks   map[ClerkID]Desk
 	visits  map[VisitID]Visit
@@ -36,7 +37,7 @@ func rowsOf[ID comparable, T any](rows map[ID]*T) map[ID]T {
 
 func stateOf(h *House) state {
 	s := state{
-		offices: rowsOf(h.offices), clerks: rowsOf(h.clerks), desks: rowsOf(h.desks), visits: rowsOf(h.visits),
+		town: *cloneTown(&h.town), offices: rowsOf(h.offices), clerks: rowsOf(h.clerks), desks: rowsOf(h.desks), visits: rowsOf(h.visits),
 		talks: make(map[OfficeID][]time.Duration), open: make(map[ClerkID]VisitID),
 	}
 	for id, t := range h.talks {
@@ -67,7 +68,7 @@ type day struct {
 	acts  map[string]int
 }
 
-var dayTown = Town{Name: "Lindenau", Kind: "Stadt", Notice: 1}
+var dayTown = Town{Name: "Lindenau", Kind: "Stadt", Telephone: "1", Notice: 1}
 
 func newDay(t testing.TB, dice []byte) *day {
 	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
@@ -170,9 +171,16 @@ func (d *day) anything() (Actor, Event) {
 
 func (d *day) reorganise() (Actor, Event) {
 	by := pick(d, Actor{Role: TheHouse}, Actor{Role: Citizen, Visit: "v001"})
+	if d.roll(8) == 0 {
+		after := d.h.town
+		after.Land = pick(d, Land(""), "SN", "BY", "XX")
+		after.Days = pick(d, nil, []Day{{First: "2026-03-02", Last: "2026-03-02"}})
+		return by, PutTown{Town: after, Edition: pick(d, "", editionOf(&d.h.town), "0123")}
+	}
 	if o := d.h.offices[d.anyOffice()]; o != nil && d.roll(2) == 0 {
 		after := *o
 		after.Closed, after.Limit = d.roll(4) == 0, d.roll(9)
+		after.Hours.Days = pick(d, nil, nil, nil, []Day{{First: "2026-03-02", Last: "2026-03-02", Hours: []Span{{From: 9 * 60, Until: 10 * 60}}}})
 		return by, PutOffice{Office: after}
 	}
 	after := *d.h.clerks[d.anyClerk()]
@@ -434,7 +442,7 @@ func TestQueuesAreKept(t *testing.T) {
 
 func TestRandomDays(t *testing.T) {
 	seen := make(map[string]int)
-	for seed := range uint64(30) {
+	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		dice := make([]byte, 3000)
 		for i := range dice {
@@ -448,7 +456,7 @@ func TestRandomDays(t *testing.T) {
 	}
 	for _, action := range []string{
 		"arrive", "accept", "more_time", "leave", "next", "call", "transfer", "pull_back", "park", "recall", "finish", "note",
-		"desk", "clerk", "office", "release", "orphan", "miss", "no_show", "absent",
+		"desk", "clerk", "office", "town", "release", "orphan", "miss", "no_show", "absent",
 	} {
 		if seen[action] < 5 {
 			t.Errorf("the random days saw %q %d times: they try too little", action, seen[action])

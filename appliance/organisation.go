@@ -1,6 +1,9 @@
 package appliance
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"time"
@@ -62,16 +65,19 @@ func (h *House) checkClerk(c *Clerk) error {
 	return nil
 }
 
-func (h *House) putOffice(now time.Time, by Actor, row Office) (Change, error) {
+func (h *House) putOffice(now time.Time, by Actor, e PutOffice) (Change, error) {
 	if err := h.mayOrganise(by); err != nil {
 		return Change{}, err
 	}
-	after := cloneOffice(&row)
+	after := cloneOffice(&e.Office)
 	after.OpensAt = moment(after.OpensAt)
 	if err := h.checkOffice(after); err != nil {
 		return Change{}, err
 	}
-	before := h.offices[row.ID]
+	before := h.offices[after.ID]
+	if err := e.Edition.check(before != nil, before); err != nil {
+		return Change{}, err
+	}
 	if before != nil && reflect.DeepEqual(before, after) {
 		return Change{}, nil
 	}
@@ -80,26 +86,46 @@ func (h *House) putOffice(now time.Time, by Actor, row Office) (Change, error) {
 	}}, nil
 }
 
-func (h *House) checkOffice(o *Office) error {
-	var err error
-	if o.ID == "" || !plainID(string(o.ID)) {
-		return wrong("id-invalid", "id")
+func (h *House) putTown(now time.Time, by Actor, e PutTown) (Change, error) {
+	if err := h.mayOrganise(by); err != nil {
+		return Change{}, err
 	}
-	if o.Name, err = checkLine(o.Name, "name", MaxName, true); err != nil {
-		return err
+	after := cloneTown(&e.Town)
+	if err := checkTown(after); err != nil {
+		return Change{}, err
 	}
+	after.Notice = h.town.Notice // a new notice is an event of its own
+	if err := e.Edition.check(true, &h.town); err != nil {
+		return Change{}, err
+	}
+	if reflect.DeepEqual(&h.town, after) {
+		return Change{}, nil
+	}
+	return Change{At: now, Actor: by, Action: "town", Town: &Step[Town]{Before: cloneTown(&h.town), After: after}}, nil
+}
+
+// Edition names one state of a row, so that of two administrators who change it at once the second is told.
+type Edition string
+
+// NewRow is the edition of a row that shall not be there yet.
+const NewRow Edition = "new"
+
+func editionOf(row any) Edition {
+	b, err := json.Marshal(row)
+	if err != nil {
+		return "" // rows are plain values
+	}
+	sum := sha256.Sum256(b)
+	return Edition(hex.EncodeToString(sum[:8]))
+}
+
+func (e Edition) check(there bool, row any) error {
 	switch {
-	case o.Limit < 0:
-		return wrong("limit-invalid", "limit")
-	case o.Duration < 0:
-		return wrong("duration-invalid", "duration")
-	}
-	for parent := o.Parent; parent != ""; {
-		above := h.offices[parent]
-		if above == nil || above.ID == o.ID {
-			return wrong("parent-invalid", "parent")
-		}
-		parent = above.Parent
+	case e == "":
+	case e == NewRow && there:
+		return refuse(Conflict, "id-taken")
+	case e != NewRow && (!there || e != editionOf(row)):
+		return refuse(Conflict, "changed-meanwhile")
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ type Town struct {
 	Kind      string `json:"kind"`      // "Stadt", "Gemeinde"
 	Telephone string `json:"telephone"` // shown when an office has none of its own
 	Notice    int    `json:"notice"`    // version of the privacy notice in force
+	Land      Land   `json:"land"`      // whose public holidays close the house
+	Days      []Day  `json:"days"`      // what differs from the week in every office
 }
 
 // Office is a node of the organisation tree that people wait for; it owns one waiting room.
@@ -46,8 +48,9 @@ type Office struct {
 	Parent    OfficeID      `json:"parent,omitempty"`
 	Name      string        `json:"name"`
 	Telephone string        `json:"telephone"`
-	Closed    bool          `json:"closed"`
-	OpensAt   time.Time     `json:"opens_at"` // zero: not known
+	Closed    bool          `json:"closed"`   // by hand, whatever the hours say
+	OpensAt   time.Time     `json:"opens_at"` // told while closed by hand; zero: not known
+	Hours     Hours         `json:"hours"`
 	Limit     int           `json:"limit"`    // waiting visits at most; 0: no limit
 	Duration  time.Duration `json:"duration"` // of a talk, until twenty were measured
 	Bring     []string      `json:"bring"`    // what to have ready

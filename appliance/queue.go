@@ -20,6 +20,7 @@ type queue struct {
 	held     []*Visit // called or talking, by arrival
 	first    *Visit   // who may be called next; nil for nobody
 	callable int
+	opening  opening
 	desks    int           // at work for this office
 	talk     time.Duration // how long one takes
 }
@@ -57,7 +58,9 @@ func (h *House) queuesAt(now time.Time) *board {
 		from: now, queues: make(map[OfficeID]*queue, len(h.offices)), ahead: make(map[VisitID]int, len(h.living)),
 	}
 	for _, o := range h.order {
-		b.queues[o.ID] = &queue{talk: h.typicalTalk(o)}
+		w := h.opening(o, now)
+		b.queues[o.ID] = &queue{opening: w, talk: h.typicalTalk(o)}
+		b.worth(now, w.until) // zero is never to come
 	}
 	h.staffBoard(b, now)
 	byRank := make(map[OfficeID]*[ranks][]*Visit, len(h.order))
@@ -143,12 +146,28 @@ func (h *House) deskState(id ClerkID) DeskState {
 
 // officeState is open, closed or full.
 func (h *House) officeState(o *Office, now time.Time) OfficeState {
+	q := h.queuesAt(now).queues[o.ID]
 	switch {
-	case o.Closed:
+	case o.Closed || !q.opening.open:
 		return ClosedOffice
-	case o.Limit > 0 && len(h.queuesAt(now).queues[o.ID].waiting) >= o.Limit:
+	case o.Limit > 0 && len(q.waiting) >= o.Limit:
 		return Full
 	default:
 		return Open
 	}
+}
+
+// opens and closes are when an office's state changes next by its hours, for views; nil: not known.
+func (q *queue) opens(o *Office) *time.Time {
+	if o.Closed {
+		return when(o.OpensAt)
+	}
+	return when(q.opening.opensAt)
+}
+
+func (q *queue) closes(o *Office) *time.Time {
+	if o.Closed {
+		return nil
+	}
+	return when(q.opening.closesAt)
 }

@@ -67,10 +67,19 @@ func cloneClerk(k *Clerk) *Clerk {
 	return c
 }
 
+func cloneTown(t *Town) *Town {
+	c := clone(t)
+	if c != nil {
+		c.Days = cloneDays(t.Days)
+	}
+	return c
+}
+
 func cloneOffice(o *Office) *Office {
 	c := clone(o)
 	if c != nil {
 		c.Bring = slices.Clone(o.Bring)
+		c.Hours = o.Hours.clone()
 		c.Services = slices.Clone(o.Services)
 		for i := range c.Services {
 			c.Services[i].Bring = slices.Clone(c.Services[i].Bring)

@@ -19,9 +19,11 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata/*.txt")
 // The stories in testdata/*.txt are the specification. A line is a command; the lines after it that begin with ">"
 // are what came of it, and are rewritten with -update. "#" begins a remark.
 //
+//	town land=LAND                                               the town changes (by the house)
 //	office ID [closed|open] [limit=N] [minutes=N] [bring=TEXT]   the town changes (by the house)
+//	       [hours="1-5 8-12, 4 14-18"] [days=FIRST:LAST:WHY]
 //	clerk ID OFFICE,… [disabled] [roles=A,B]                     a clerk, connected from the first time on
-//	at HH:MM[:SS]                                                time passes; whatever falls due meanwhile is shown
+//	at [DATE] HH:MM[:SS]                                         time passes, in UTC; whatever falls due meanwhile is shown
 //	arrive ID OFFICE [name=T] [matter=T] [needs=A,B] [notice=N] [offline]
 //	VISIT accept | more | leave                                  the citizen asks
 //	CLERK next [OFFICE] | call VISIT [reason=T] | transfer VISIT OFFICE [note=T] [reason=T] | pullback VISIT
@@ -157,7 +159,9 @@ func (s *story) run(words []string) {
 	plain, values := named(words)
 	switch plain[0] {
 	case "at":
-		s.at(plain[1])
+		s.at(plain[1:])
+	case "town":
+		s.town(values)
 	case "office":
 		s.office(plain[1:], values)
 	case "clerk":
@@ -174,11 +178,15 @@ func (s *story) run(words []string) {
 }
 
 // at lets time pass as the hall does: at every moment that Due names it ticks until nothing is due.
-func (s *story) at(clock string) {
+func (s *story) at(words []string) {
+	date, clock := s.now.Format(time.DateOnly), words[len(words)-1]
+	if len(words) > 1 {
+		date = words[0]
+	}
 	if len(clock) == len("15:04") {
 		clock += ":00"
 	}
-	then, err := time.Parse("2006-01-02 15:04:05", s.now.Format("2006-01-02 ")+clock)
+	then, err := time.Parse(time.DateTime, date+" "+clock)
 	if err != nil || then.Before(s.now) {
 		s.fatal("cannot go to %s: %v", clock, err)
 	}

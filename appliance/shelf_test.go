@@ -31,6 +31,9 @@ func newShelf(t appliance.Town) *shelf {
 }
 
 func (k *shelf) write(c appliance.Change) {
+	if c.Town != nil {
+		k.town = *c.Town.After
+	}
 	for _, s := range c.Offices {
 		k.offices[s.After.ID] = *s.After
 	}

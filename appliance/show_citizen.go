@@ -20,10 +20,13 @@ func (h *House) officeViews(now time.Time) []OfficeView {
 		q := board.queues[o.ID]
 		v := OfficeView{
 			ID: o.ID, Parent: o.Parent, Name: o.Name, Telephone: h.telephone(o), State: h.officeState(o, now),
-			Waiting: q.callable, OpensAt: when(o.OpensAt), Staff: q.desks,
+			Waiting: q.callable, OpensAt: q.opens(o), ClosesAt: q.closes(o), Staff: q.desks,
 		}
-		if !o.Closed { // what somebody who came now would wait
+		switch {
+		case v.State != ClosedOffice: // what somebody who came now would wait
 			v.WaitMinutes = estimate(q.callable, q.talk, q.desks)
+		case !o.Closed:
+			v.ClosedFor = q.opening.why
 		}
 		for _, s := range o.Services {
 			v.Services = append(v.Services, s.Name)

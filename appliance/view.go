@@ -32,9 +32,11 @@ type OfficeView struct {
 	Telephone   string      `json:"telephone"`
 	State       OfficeState `json:"state"`
 	Waiting     int         `json:"waiting"`
-	WaitMinutes *[2]int     `json:"wait_minutes"` // nil: no one is at a desk
-	OpensAt     *time.Time  `json:"opens_at"`
-	Staff       int         `json:"staff"` // desks at work for it now
+	WaitMinutes *[2]int     `json:"wait_minutes"`         // nil: no one is at a desk
+	OpensAt     *time.Time  `json:"opens_at"`             // while closed; nil: not known
+	ClosesAt    *time.Time  `json:"closes_at"`            // while open; nil: around the clock
+	ClosedFor   string      `json:"closed_for,omitempty"` // why today is closed: "Karfreitag", or the town's words
+	Staff       int         `json:"staff"`                // desks at work for it now
 	Services    []string    `json:"services,omitempty"`
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // the box's own time zone data: a small machine may have none
 
 	"schalter/appliance"
 )
@@ -106,13 +105,8 @@ func (c catalogue) ahead(position int) string { return c.count("visit.ahead", po
 
 // moment says a time to come the way people do: today, tomorrow, or with its weekday.
 func (c catalogue) moment(now, at time.Time) string {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil { // cannot be: the data is embedded
-		berlin = time.UTC
-	}
-	now, at = now.In(berlin), at.In(berlin)
-	clock := at.Format("15:04")
-	clock = strings.TrimPrefix(clock, "0")
+	now, at = now.In(appliance.Zone()), at.In(appliance.Zone())
+	clock := clock(at)
 	days := day(at).Sub(day(now)).Hours() / 24
 	switch days {
 	case 0:
@@ -124,6 +118,16 @@ func (c catalogue) moment(now, at time.Time) string {
 	month := strings.Split(c.get("months"), " ")[at.Month()-1]
 	return c.get("moment.day", weekday, at.Day(), month, clock)
 }
+
+// until says when an office closes, if that is today; otherwise nothing.
+func (c catalogue) until(now time.Time, at *time.Time) string {
+	if at == nil || appliance.DateOf(*at) != appliance.DateOf(now) {
+		return ""
+	}
+	return clock(at.In(appliance.Zone()))
+}
+
+func clock(at time.Time) string { return strings.TrimPrefix(at.Format("15:04"), "0") }
 
 // day is a date without its clock, in a zone without changes of the clock.
 func day(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }

@@ -392,7 +392,11 @@ func (w *Web) deskPage(c *call) error {
 type fact struct{ Name, Value string }
 
 func (w *Web) adminPage(c *call) error {
-	if c.r.URL.Path != "/admin/" {
+	switch c.r.URL.Path {
+	case "/admin/":
+	case "/admin/aemter":
+		return w.organisationPage(c)
+	default:
 		return refuse(http.StatusNotFound, "not-found")
 	}
 	offices, err := w.offices(c)
@@ -411,6 +415,28 @@ func (w *Web) adminPage(c *call) error {
 		Offices []appliance.OfficeView
 		Facts   []fact
 	}{offices, facts}, shape{hidden: true})
+}
+
+// adminBoot is what the page of town and offices begins with.
+type adminBoot struct {
+	Organisation organisationBody `json:"organisation"`
+	Town         townHead         `json:"town"`
+	Now          string           `json:"now"`
+}
+
+func (w *Web) organisationPage(c *call) error {
+	body, err := w.organisation(c)
+	if err != nil {
+		return err
+	}
+	town, err := w.hall.Town(c.ctx())
+	if err != nil {
+		return err
+	}
+	c.rw.Header().Set("Cache-Control", "no-store")
+	return w.document(c, http.StatusOK, "organisation", w.texts.get("admin.organisation"), nil, shape{
+		entry: "src/admin.ts", hidden: true, boot: adminBoot{Organisation: body, Town: headOf(town), Now: rfc3339(w.now())},
+	})
 }
 
 // testBoot is what the device test begins with.

@@ -30,6 +30,7 @@ func readPages(texts catalogue, now func() time.Time) (*pages, error) {
 		"waiting": texts.waiting,
 		"ahead":   func(position *int) string { return texts.ahead(*position) },
 		"moment":  func(at *time.Time) string { return texts.moment(now(), *at) },
+		"until":   func(at *time.Time) string { return texts.until(now(), at) },
 		"tel":     telephoneLink,
 		"over":    func(s appliance.State) bool { return s.Over() },
 		"fault":   fault,

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/html"
 
 	"schalter/appliance"
+	"schalter/appliance/hall"
 	"schalter/web"
 	"schalter/web/ui"
 )
@@ -229,6 +230,36 @@ func TestStartPageSaysHowThingsStand(t *testing.T) {
 		t.Errorf("Steuern: %q", s)
 	}
 	n.one(t, "a", "href=/anmelden")
+}
+
+// An office that is closed by its hours says why, and until when.
+func TestHoursInWords(t *testing.T) {
+	h := open(t)
+	h.skew.Store(int64(time.Until(time.Date(2027, 5, 6, 7, 0, 0, 0, time.UTC)))) // Ascension Day, 9 in Berlin
+	put := func(o appliance.Office) {
+		t.Helper()
+		if _, err := h.hall.Do(t.Context(), hall.Request{Actor: appliance.Actor{Role: appliance.TheHouse}, Event: appliance.PutOffice{Office: o}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row := lindenau().Offices[1]
+	for weekday := range row.Hours.Week {
+		row.Hours.Week[weekday] = []appliance.Span{{From: 8 * 60, Until: 12*60 + 30}}
+	}
+	put(row)
+	if s := parse(t, h.ask("GET", "/", nil)).one(t, "a", "id=office-bauamt").text(); !strings.Contains(s, "geöffnet bis 12:30 Uhr gerade ist niemand am Platz") {
+		t.Errorf("open: %q", s)
+	}
+	row.Hours.Days = []appliance.Day{{First: "2027-05-06", Last: "2027-05-07", Why: "Betriebsausflug"}}
+	put(row)
+	page := parse(t, h.ask("GET", "/", nil)).one(t, "a", "id=office-bauamt").text()
+	if !strings.Contains(page, "geschlossen Betriebsausflug öffnet am Samstag, 8. Mai, um 8:00 Uhr") {
+		t.Errorf("closed: %q", page)
+	}
+	door := h.ask("GET", "/w/bauamt", nil)
+	if door.StatusCode != 200 || !strings.Contains(door.body, "Heute: Betriebsausflug. Geöffnet wird am Samstag, 8. Mai, um 8:00 Uhr.") {
+		t.Errorf("door %d: %s", door.StatusCode, door.body)
+	}
 }
 
 func TestLoadInWords(t *testing.T) {

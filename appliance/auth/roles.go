@@ -28,9 +28,8 @@ func Table() []Rule {
 	citizen := []appliance.Role{appliance.Citizen}
 	clerk := []appliance.Role{appliance.ClerkRole}
 	staff := []appliance.Role{appliance.ClerkRole, appliance.Host, appliance.Administrator}
-	administrator := []appliance.Role{appliance.Administrator}
 	talkers := []appliance.Role{appliance.Citizen, appliance.ClerkRole}
-	return append(roomRules(), []Rule{
+	return append(append(roomRules(), administratorRules()...), []Rule{
 		// The public API.
 		{"GET /api/v1/town", all},
 		{"GET /api/v1/openapi.yaml", all},
@@ -66,7 +65,6 @@ func Table() []Rule {
 		{"POST /anmelden", all},
 		{"POST /abmelden", all},
 		{"GET /desk", clerk},
-		{"GET /admin/{page...}", administrator},
 		{"GET /test", all},
 		{"GET /hilfe", all},
 		{"GET /impressum", all},
@@ -92,6 +90,17 @@ func Table() []Rule {
 		{"live text", talkers},
 		{"live take_over", talkers},
 	}...)
+}
+
+// administratorRules are those of who sets up the house.
+func administratorRules() []Rule {
+	administrator := []appliance.Role{appliance.Administrator}
+	return []Rule{
+		{"GET /api/v1/admin/organisation", administrator},
+		{"PUT /api/v1/admin/town", administrator},
+		{"PUT /api/v1/admin/offices/{office}", administrator},
+		{"GET /admin/{page...}", administrator},
+	}
 }
 
 // roomRules are those of rooms that the operator opened. A browser asks by OPTIONS before it knows a token.

@@ -217,7 +217,7 @@ func (s *steward) note(c *appliance.Change) {
 			s.dismissClerk(step.Before.ID)
 		}
 	}
-	s.news.all = s.news.all || len(c.Offices) > 0
+	s.news.all = s.news.all || len(c.Offices) > 0 || c.Town != nil
 	s.news.changed = true
 }
 
@@ -264,7 +264,7 @@ func (s *steward) answer(now time.Time, r Request, c appliance.Change) Answer {
 		visit = e.Visit
 	case appliance.AddNote:
 		visit = e.Visit
-	default: // Tick, PutClerk, PutOffice: nobody reads it
+	default: // Tick, PutClerk, PutOffice, PutTown: nobody reads it
 		return Answer{}
 	}
 	if v, ok := s.house.StaffVisit(now, visit); ok {

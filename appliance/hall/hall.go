@@ -124,6 +124,13 @@ func (h *Hall) Town(ctx context.Context) (appliance.TownView, error) {
 	})
 }
 
+// Organisation reads the house as an administrator changes it. It counts as a sign of life.
+func (h *Hall) Organisation(ctx context.Context, by appliance.Actor) (appliance.OrganisationView, error) {
+	return readView(ctx, h, by, func(s *steward, now time.Time) (appliance.OrganisationView, bool) {
+		return s.house.OrganisationView(now), true
+	})
+}
+
 // Visit reads a citizen's own visit. It counts as a sign of life.
 func (h *Hall) Visit(ctx context.Context, id appliance.VisitID) (appliance.VisitView, error) {
 	by := appliance.Actor{Role: appliance.Citizen, Visit: id}

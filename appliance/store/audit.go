@@ -116,6 +116,9 @@ func houseRows(c *appliance.Change) []row {
 		}
 		rows = append(rows, r)
 	}
+	if c.Town != nil {
+		rows = append(rows, row{})
+	}
 	return rows
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,7 +112,8 @@ func TestCheckFindsDamage(t *testing.T) {
 	t.Run("pages of zeros", func(t *testing.T) {
 		bad := filepath.Join(t.TempDir(), "bad.db")
 		b := []byte(whole)
-		clear(b[len(b)/2/4096*4096:][:4096])
+		// A page of rows: the end of the audit log, without which nothing opens, is elsewhere.
+		clear(b[strings.Index(whole, string(visitID(100)))/4096*4096:][:4096])
 		if err := os.WriteFile(bad, b, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -34,8 +34,8 @@ func (s *Store) load(ctx context.Context) (snap appliance.Snapshot, err error) {
 	// Nothing was written, so nothing is lost by what ending it reports.
 	defer func() { _ = tx.Rollback() }()
 	t := &snap.Town
-	err = tx.QueryRowContext(ctx, `SELECT name, kind, telephone, notice FROM town`).
-		Scan(&t.Name, &t.Kind, &t.Telephone, &t.Notice)
+	err = tx.QueryRowContext(ctx, `SELECT name, kind, telephone, notice, land FROM town`).
+		Scan(&t.Name, &t.Kind, &t.Telephone, &t.Notice, &t.Land)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return snap, fmt.Errorf("town: %w", err)
 	}
@@ -43,7 +43,7 @@ func (s *Store) load(ctx context.Context) (snap appliance.Snapshot, err error) {
 		what string
 		read func(context.Context, querier, *appliance.Snapshot) error
 	}{
-		{"offices", loadOffices}, {"clerks", loadClerks}, {"desks", loadDesks}, {"visits", loadVisits}, {"talks", loadTalks},
+		{"offices", loadOffices}, {"hours", loadHours}, {"clerks", loadClerks}, {"desks", loadDesks}, {"visits", loadVisits}, {"talks", loadTalks},
 	} {
 		if err := part.read(ctx, tx, &snap); err != nil {
 			return snap, fmt.Errorf("%s: %w", part.what, err)

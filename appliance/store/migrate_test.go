@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -177,7 +178,7 @@ func TestUpgrade(t *testing.T) {
 	if err != nil || version != newest || rows != 2 {
 		t.Errorf("schema %d, %d rows, %v", version, rows, err)
 	}
-	if got := load(t, next); len(got.Visits) != len(old.Visits) || got.Town != old.Town {
+	if got := load(t, next); len(got.Visits) != len(old.Visits) || !reflect.DeepEqual(got.Town, old.Town) {
 		t.Errorf("the upgraded house: %+v", got)
 	}
 	// The copy from before is whole, for the owner alone, and goes after a day.

@@ -7,21 +7,15 @@ import (
 	"schalter/appliance"
 )
 
-// PutTown changes the town's own row.
-func (s *Store) PutTown(ctx context.Context, town appliance.Town) error {
-	return s.change(ctx, "put town", func(ctx context.Context, t *transaction) error {
-		if err := t.town(ctx, town); err != nil {
-			return err
-		}
-		return t.audit(ctx, row{at: s.now(), role: appliance.TheHouse, action: "put_town"}, "")
-	})
-}
-
+// town writes the one row.
 func (t *transaction) town(ctx context.Context, town appliance.Town) error {
-	_, err := t.exec(ctx, `INSERT INTO town (id, name, kind, telephone, notice) VALUES (1, ?, ?, ?, ?)
+	_, err := t.exec(ctx, `INSERT INTO town (id, name, kind, telephone, notice, land) VALUES (1, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, kind = excluded.kind, telephone = excluded.telephone,
-		notice = excluded.notice`, town.Name, town.Kind, town.Telephone, town.Notice)
-	return err
+		notice = excluded.notice, land = excluded.land`, town.Name, town.Kind, town.Telephone, town.Notice, string(town.Land))
+	if err != nil {
+		return err
+	}
+	return t.specialDays(ctx, "", town.Days)
 }
 
 // office inserts a new office or changes one that must be there; its services are written as a whole.
@@ -44,6 +38,9 @@ func (t *transaction) office(ctx context.Context, step appliance.Step[appliance.
 	}
 	if n != 1 {
 		return stale(fmt.Sprintf("office %s is not there", o.ID))
+	}
+	if err := t.hours(ctx, o.ID, o.Hours); err != nil {
+		return fmt.Errorf("office %s: hours: %w", o.ID, err)
 	}
 	if _, err := t.exec(ctx, `DELETE FROM services WHERE office = ?`, string(o.ID)); err != nil {
 		return fmt.Errorf("office %s: services: %w", o.ID, err)

@@ -1,7 +1,7 @@
 -- The result of all migrations, written by `go test ./appliance/store -run Schema -update`.
 
 PRAGMA application_id = 0x5363686c;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE answers (
   caller TEXT    NOT NULL,
@@ -149,6 +149,16 @@ CREATE TABLE sign_ins (
 
 CREATE INDEX sign_ins_by_clerk ON sign_ins (clerk);
 
+CREATE TABLE special_days (
+  office TEXT REFERENCES offices (id) ON DELETE CASCADE, -- NULL: every office
+  first  TEXT NOT NULL CHECK (date(first) IS first),
+  last   TEXT NOT NULL CHECK (date(last) IS last AND last >= first),
+  hours  TEXT NOT NULL CHECK (json_valid(hours)), -- [] is closed all day
+  why    TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX special_days_by_office ON special_days (ifnull(office, ''), first);
+
 CREATE TABLE sweeps (
   at    INTEGER NOT NULL,
   class TEXT    NOT NULL,
@@ -171,7 +181,7 @@ CREATE TABLE town (
   kind      TEXT    NOT NULL,
   telephone TEXT    NOT NULL,
   notice    INTEGER NOT NULL
-) STRICT;
+, land TEXT NOT NULL DEFAULT '') STRICT;
 
 CREATE TABLE visits (
   id         TEXT    PRIMARY KEY NOT NULL CHECK (id <> ''),
@@ -200,3 +210,11 @@ CREATE TABLE visits (
 ) STRICT;
 
 CREATE INDEX visits_ended ON visits (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE TABLE week_hours (
+  office  TEXT    NOT NULL REFERENCES offices (id) ON DELETE CASCADE,
+  weekday INTEGER NOT NULL CHECK (weekday BETWEEN 0 AND 6), -- 0 is Sunday
+  opens   INTEGER NOT NULL CHECK (opens >= 0),
+  closes  INTEGER NOT NULL CHECK (closes > opens AND closes <= 1440),
+  PRIMARY KEY (office, weekday, opens)
+) STRICT, WITHOUT ROWID;

@@ -56,12 +56,18 @@ func filled(t testing.TB) *Store {
 // sample has every column of every row at another value than its zero, somewhere.
 func sample() appliance.Snapshot {
 	return appliance.Snapshot{
-		Town: appliance.Town{Name: "Lindenau", Kind: "Stadt", Telephone: "0123 456-0", Notice: 3},
+		Town: appliance.Town{Name: "Lindenau", Kind: "Stadt", Telephone: "0123 456-0", Notice: 3, Land: "SN", Days: []appliance.Day{
+			{First: "2026-10-19", Last: "2026-10-20", Why: "Umzug der Server", Hours: []appliance.Span{{From: 480, Until: 600}}},
+		}},
 		Offices: []appliance.Office{
 			// The child comes before its parent: the tree may be filled in any order.
 			{
 				ID: "standesamt", Parent: "buergerbuero", Name: "Standesamt", Telephone: "0123 456-20", Limit: 8,
 				Duration: 12 * time.Minute, Order: 1,
+				Hours: appliance.Hours{
+					Week: [7][]appliance.Span{1: {{From: 480, Until: 720}, {From: 840, Until: 1080}}, 6: {{From: 0, Until: 1440}}},
+					Days: []appliance.Day{{First: "2026-12-24", Last: "2026-12-31", Why: "Zwischen den Jahren"}},
+				},
 			},
 			{
 				ID: "buergerbuero", Name: "Bürgerbüro", Telephone: "0123 456-10", Closed: true, OpensAt: noon.Add(20 * time.Hour),
@@ -228,15 +234,21 @@ func TestFillIsWholeOrNothing(t *testing.T) {
 	}
 }
 
-func TestPutTown(t *testing.T) {
+func TestTownRow(t *testing.T) {
 	t.Parallel()
 	s := filled(t)
-	want := appliance.Town{Name: "Neulindenau", Kind: "Gemeinde", Telephone: "1", Notice: 4}
-	if err := s.PutTown(t.Context(), want); err != nil {
-		t.Fatal(err)
-	}
-	if got := load(t, s).Town; got != want {
+	was := load(t, s).Town
+	want := appliance.Town{Name: "Neulindenau", Kind: "Gemeinde", Telephone: "1", Notice: 4, Land: "BY",
+		Days: []appliance.Day{{First: "2027-08-08", Last: "2027-08-08", Why: "Friedensfest"}}}
+	write(t, s, Entry{Change: appliance.Change{
+		At: noon, Actor: appliance.Actor{Role: appliance.Administrator, Clerk: "weber"}, Action: "town",
+		Town: &appliance.Step[appliance.Town]{Before: &was, After: &want},
+	}})
+	if got := load(t, s).Town; !reflect.DeepEqual(got, want) {
 		t.Errorf("town %+v", got)
+	}
+	if _, err := s.VerifyAudit(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

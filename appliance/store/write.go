@@ -31,6 +31,11 @@ func (s *Store) Write(ctx context.Context, entries []Entry) error {
 // entry writes one entry. A refusal, which changes nothing, has no time of its own; its answer is kept from now on.
 func (t *transaction) entry(ctx context.Context, e *Entry, now time.Time) error {
 	c := &e.Change
+	if c.Town != nil {
+		if err := t.town(ctx, *c.Town.After); err != nil {
+			return fmt.Errorf("town: %w", err)
+		}
+	}
 	for _, step := range c.Offices {
 		if err := t.office(ctx, step); err != nil {
 			return err

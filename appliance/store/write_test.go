@@ -97,6 +97,7 @@ func TestHouseRows(t *testing.T) {
 	office, clerk := snap.Offices[0], snap.Clerks[1]
 	changedOffice, changedClerk := office, clerk
 	changedOffice.Closed, changedOffice.OpensAt, changedOffice.Services = true, noon.Add(time.Hour), []appliance.Service{{ID: "x", Name: "X"}}
+	changedOffice.Hours = appliance.Hours{Week: [7][]appliance.Span{5: {{From: 60, Until: 120}}}}
 	changedClerk.Title, changedClerk.Roles, changedClerk.Offices = "Frau Dr. Weber", []appliance.Role{appliance.Administrator}, nil
 	fresh := appliance.Clerk{ID: "neu", Name: "N", Title: "Frau N", Roles: []appliance.Role{appliance.ClerkRole}, Offices: []appliance.OfficeID{"standesamt"}}
 	desk := appliance.Desk{Clerk: "neu", State: appliance.Pause}

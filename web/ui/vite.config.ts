@@ -20,6 +20,7 @@ export default defineConfig({
       input: {
         visit: 'src/visit.ts',
         desk: 'src/desk.ts',
+        admin: 'src/admin.ts',
         test: 'src/test.ts',
         document: 'src/document.ts',
       },

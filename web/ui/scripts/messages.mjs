@@ -10,8 +10,8 @@ import compileModule from '@messageformat/core/compile-module.js';
 import { parse } from '@messageformat/parser';
 
 const out = 'src/gen/messages';
-const parts = ['shared', 'visit', 'desk'];
-const pages = { visit: 'visit', call: 'visit', bye: 'visit', desk: 'desk' };
+const parts = ['shared', 'visit', 'desk', 'admin'];
+const pages = { visit: 'visit', call: 'visit', bye: 'visit', desk: 'desk', admin: 'admin' };
 const partOf = (key) => pages[key.split('.')[0]] ?? 'shared';
 
 function placeholders(tokens, found = new Map()) {

@@ -83,7 +83,7 @@ async function look(name, view) {
   });
   const page = await context.newPage();
   const problems = [];
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/401|404|409/.test(m.text()) && problems.push(`console: ${m.text()}`));
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/401|404|409|422/.test(m.text()) && problems.push(`console: ${m.text()}`));
   page.on('pageerror', (e) => problems.push(`error: ${e.message}`));
   page.on('request', (r) => !r.url().startsWith(base) && !r.url().startsWith('blob:') && problems.push(`foreign: ${r.url()}`));
   await page.addInitScript({ path: 'scripts/fake-box.js' });

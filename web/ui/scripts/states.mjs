@@ -43,7 +43,7 @@ const queue = [
   person('4', 'Jonas Keller', 'Fundsache: Fahrrad', 1, { position: null, state: 'talking', holder: 'Karin Haas', holder_id: 'haas' }),
 ];
 const office = (id, name, more = {}) => ({
-  id, name, telephone: '0661 7001-30', state: 'open', waiting: 0, wait_minutes: [0, 0], opens_at: null, staff: 1, ...more,
+  id, name, telephone: '0661 7001-30', state: 'open', waiting: 0, wait_minutes: [0, 0], opens_at: null, closes_at: null, staff: 1, ...more,
 });
 const others = [
   office('buergerbuero', 'Bürgerbüro', { waiting: 3, wait_minutes: [10, 20], staff: 1 }),
@@ -60,6 +60,28 @@ const current = person('9', 'Renate Krüger', 'Meldebescheinigung', 14, {
 const deskView = (more = {}) => ({
   clerk: { id: 'weber', name: 'Sabine Weber', title: 'Frau Weber', roles: ['clerk'], offices: ['buergerbuero'] }, state: 'available', current: null,
   queues: [{ office: 'buergerbuero', name: 'Bürgerbüro', state: 'open', staff: 1, visits: queue }], parked: [], passed: [], others, now: new Date().toISOString(), ...more,
+});
+const span = (from, until) => ({ from, until });
+const officeRow = (id, name, more = {}) => ({
+  id, name, parent: '', telephone: '0661 7001-20', closed: false, opens_at: null, week: [[], [], [], [], [], [], []], days: [], limit: 0, minutes: 10,
+  bring: [], order: 1, services: [], edition: '0123456789abcdef', state: 'open', ...more,
+});
+const organisation = {
+  town: { ...town, land: 'SN', edition: '0123456789abcdef', days: [{ first: '2026-12-24', last: '2026-12-31', hours: [], why: 'Zwischen den Jahren' }] },
+  offices: [
+    officeRow('buergerbuero', 'Bürgerbüro', {
+      week: [[], [span('08:00', '12:00')], [span('08:00', '12:00'), span('14:00', '18:00')], [span('08:00', '12:00')], [span('08:00', '12:00'), span('14:00', '18:00')], [span('08:00', '12:00')], []],
+      days: [{ first: '2027-02-08', last: '2027-02-08', hours: [span('08:00', '10:00')], why: 'Rosenmontag' }],
+      bring: ['Personalausweis oder Reisepass'],
+      services: [{ id: 'umzug', name: 'Umzug melden', minutes: 8, bring: ['Bestätigung des Vermieters'] }, { id: 'hund', name: 'Hund anmelden', minutes: 5, bring: [] }],
+    }),
+    officeRow('standesamt', 'Standesamt', { parent: 'buergerbuero' }),
+    officeRow('bauamt', 'Bauamt', { state: 'full' }),
+    officeRow('steuern', 'Steuern und Abgaben', { state: 'closed', closed: true }),
+  ],
+};
+const admin = (more = {}) => ({
+  entry: 'src/admin.ts', boot: { organisation, town, now: new Date().toISOString() }, api: () => ({ status: 200, body: organisation }), ...more,
 });
 const clerk = (view, more = {}) => ({ entry: 'src/desk.ts', boot: { desk: view, town }, greeting: [{ t: 'desk', view }], ...more });
 const busy = deskView({
@@ -121,6 +143,24 @@ export const states = {
   'visit-noshow': citizen(visit({ state: 'no_show', position: null, ended_at: ago(0) })),
   'visit-left': citizen(visit({ state: 'left', position: null, ended_at: ago(0) })),
   'test': { entry: 'src/test.ts', citizen: true, boot: { town, lang: 'de' } },
+  'admin-town': admin(),
+  'admin-office': admin({ act: (page) => page.click('nav >> text=Bürgerbüro') }),
+  'admin-new': admin({ act: (page) => page.click('nav >> text=Neues Amt') }),
+  'admin-refused': admin({
+    api: () => ({ status: 422, body: { type: '/probleme/hours-invalid', title: 'Diese Zeiten gehen nicht auf. Ein Ende liegt nach seinem Beginn, und keine Zeit überschneidet eine andere.', field: 'hours.week.1' } }),
+    act: async (page) => {
+      await page.click('nav >> text=Bürgerbüro');
+      await page.fill('#week-1-0-until', '07:00');
+      await page.click('text=Speichern');
+    },
+  }),
+  'admin-lose': admin({
+    fixed: true,
+    act: async (page) => {
+      await page.fill('#name', 'Lindenau an der Saale');
+      await page.click('nav >> text=Bürgerbüro');
+    },
+  }),
   'desk-queue': clerk(deskView()),
   'desk-empty': clerk(deskView({ queues: [{ office: 'buergerbuero', name: 'Bürgerbüro', state: 'open', staff: 1, visits: [] }] })),
   'desk-pause': clerk(deskView({ state: 'pause' })),

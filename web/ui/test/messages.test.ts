@@ -6,7 +6,7 @@ import visit from '../src/gen/messages/de-visit.js';
 import { pageID, read } from '../src/live/messages';
 import { date, duration, initials, minutes, tel, time, use } from '../src/shared/texts';
 import { round, waitWords } from '../src/visit/wait';
-import { loadWords } from '../src/desk/load';
+import { loadWords, opensWords } from '../src/desk/load';
 
 use(shared, visit, desk);
 
@@ -51,6 +51,12 @@ describe('words for numbers', () => {
     expect(loadWords({ waiting: 0, wait_minutes: null })).toBe('niemand wartet');
     expect(loadWords({ waiting: 2, wait_minutes: null })).toBe('2 warten · Wartezeit unbekannt');
     expect(loadWords({ waiting: 1, wait_minutes: [5, 8] })).toBe('1 wartet · etwa 5–8 min');
+  });
+  test('when an office opens: today by its hour, another day by its date', () => {
+    const now = Date.parse('2026-12-24T08:00:00Z');
+    expect(opensWords({ opens_at: '2026-12-24T13:00:00Z' }, now)).toBe('öffnet um 14:00 Uhr');
+    expect(opensWords({ opens_at: '2026-12-28T07:00:00Z' }, now)).toBe('öffnet Mo., 28.12., um 08:00 Uhr');
+    expect(opensWords({ opens_at: null }, now)).toBe('');
   });
   test('times are those of the town hall, also across the change of clocks', () => {
     expect(time('2026-03-29T00:59:00Z')).toBe('01:59');

@@ -24,6 +24,8 @@ export interface OfficeView {
   waiting: number;
   wait_minutes: WaitRange;
   opens_at: string | null;
+  closes_at: string | null;
+  closed_for?: string;
   staff: number;
   services?: string[];
 }

@@ -10,12 +10,15 @@ export function use(...parts: Partial<Messages>[]): void {
 const zone = 'Europe/Berlin';
 const clock = new Intl.DateTimeFormat('de-DE', { hour: '2-digit', minute: '2-digit', timeZone: zone });
 const day = new Intl.DateTimeFormat('de-DE', { weekday: 'long', day: 'numeric', month: 'long', timeZone: zone });
+const short = new Intl.DateTimeFormat('de-DE', { weekday: 'short', day: 'numeric', month: 'numeric', timeZone: zone });
 const key = new Intl.DateTimeFormat('en-CA', { dateStyle: 'short', timeZone: zone });
 
 /** "10:41" */
 export const time = (at: string | number): string => clock.format(new Date(at));
 /** "Dienstag, 24. November" */
 export const date = (at: string | number): string => day.format(new Date(at));
+/** "Di., 24.11." */
+export const shortDate = (at: string | number): string => short.format(new Date(at));
 export const sameDay = (a: string | number, b: string | number): boolean =>
   key.format(new Date(a)) === key.format(new Date(b));
 
