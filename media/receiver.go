@@ -109,17 +109,18 @@ type receiver struct {
 	rate      meter                    // the sharing's
 
 	// Owned by whoever reads the connection.
-	epoch   uint32
-	highest uint64
-	last    time.Time // when the newest packet came, as heardAt
-	keySeq  uint64    // number of the newest key frame's first packet, 0: there was none
-	keyAt   time.Time // when that came
-	transit transit
-	packets [together]packet // that wait to be handed out
-	waiting int
-	oldest  uint64 // number among them
-	handed  uint64 // up to this number what came was handed out
-	held    bool   // what came last was not: others are louder
+	epoch    uint32
+	highest  uint64
+	last     time.Time // when the newest packet came, as heardAt
+	keySeq   uint64    // number of the newest key frame's first packet, 0: there was none
+	keyAt    time.Time // when that came
+	keyStamp uint32    // its timestamp
+	transit  transit
+	packets  [together]packet // that wait to be handed out
+	waiting  int
+	oldest   uint64 // number among them
+	handed   uint64 // up to this number what came was handed out
+	held     bool   // what came last was not: others are louder
 }
 
 func newReceiver(t *track, serial uint64, stream uint32, layer int, now func() time.Time) *receiver {
@@ -200,13 +201,22 @@ func (r *receiver) inspect(p *packet) {
 	p.payload = r.cache.Payload(p.seq)
 	p.read(r.track.codec)
 	r.octets[min(p.time.Layer, temporals-1)].Add(uint64(len(p.payload) + mediaOverhead))
-	if p.key && p.seq > r.keySeq {
-		r.keySeq, r.keyAt = p.seq, p.at
+	if p.key && r.newKey(p) {
+		r.keySeq, r.keyAt, r.keyStamp = p.seq, p.at, p.timestamp
 		if h := pictureHeight(r.track.codec, p.payload); h > 0 {
 			r.height.Store(h)
 		}
 	}
 	r.jitter.Store(r.transit.next(p.at, p.timestamp, r.track.codec.spec().rate))
+}
+
+// newKey tells whether a packet is the first of a key frame that is newer than the one known, or an earlier one of that: of H.264
+// the parameter sets begin a key frame, and so does each slice of the picture itself, without which they come to nothing.
+func (r *receiver) newKey(p *packet) bool {
+	if r.keySeq != 0 && p.timestamp == r.keyStamp {
+		return p.seq < r.keySeq
+	}
+	return p.seq > r.keySeq
 }
 
 // handOut gives what has come to every sender, to each all of it: packets of one size to one peer leave as one.

@@ -413,7 +413,7 @@ func (m *meter) rates(now time.Time, octets [temporals]uint64, heard int64) (rat
 			count = layer + 1
 		}
 	}
-	if passed >= sure {
+	if passed >= sure && sum > 0 {
 		m.known, m.count = rates, count
 	}
 	return rates, count

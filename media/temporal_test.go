@@ -290,9 +290,35 @@ func TestRatesOfTemporalLayers(t *testing.T) {
 		m.rates(at, [temporals]uint64{4000, 2500, 0, 3000}, at.UnixNano())
 	}
 	step(100*ms, [temporals]uint64{4000, 2500, 0, 3000}, at, 1)
-	step(time.Second, [temporals]uint64{4000, 2500, 0, 3000}, at.Add(-time.Second), 0)
-	step(100*ms, [temporals]uint64{5000, 2500, 0, 3000}, at.Add(100*ms), 1) // it begins again
-	step(100*ms, [temporals]uint64{6000, 2500, 0, 3000}, at.Add(200*ms), 80_000)
+}
+
+// What comes first after a silence comes at once: until half a second of it was seen, the rate from before stands.
+func TestRateAfterASilence(t *testing.T) {
+	const ms = time.Millisecond
+	at := time.Unix(1000, 0)
+	var m meter
+	n := uint64(0)
+	look := func(octets uint64, heard time.Duration) int64 {
+		at, n = at.Add(100*ms), n+octets
+		rates, _ := m.rates(at, [temporals]uint64{n}, at.Add(-heard).UnixNano())
+		return rates[0]
+	}
+	for i := range 10 {
+		if got, want := look(1000, 0), int64(80_000); i > 0 && got != want {
+			t.Errorf("look %d: %d, want %d", i, got, want)
+		}
+	}
+	if got := look(0, 2*alive); got != 0 {
+		t.Errorf("silent: %d", got)
+	}
+	for i := range 5 {
+		if got := look(20_000, 0); got != 80_000 {
+			t.Errorf("look %d after the silence: %d", i, got)
+		}
+	}
+	if got := look(20_000, 0); got != 1_600_000 {
+		t.Errorf("after half a second: %d", got)
+	}
 }
 
 type shownPicture struct {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import admin from '../src/gen/messages/de-admin.js';
 import desk from '../src/gen/messages/de-desk.js';
 import texts from '../messages/de.json';
 import shared from '../src/gen/messages/de-shared.js';
@@ -17,7 +18,7 @@ describe('catalogue', () => {
     expect(visit['visit.ahead']?.({ ahead: 2 })).toBe('Noch 2 Personen vor Ihnen');
   });
   test('every text is there, none is empty, and none says "Fehler" to a citizen', () => {
-    const parts = { ...shared, ...visit, ...desk } as Record<string, unknown>;
+    const parts = { ...shared, ...visit, ...desk, ...admin } as Record<string, unknown>;
     for (const [key, text] of Object.entries(texts)) {
       expect(typeof parts[key], key).toBe('function');
       expect(text.trim(), key).not.toBe('');
@@ -25,7 +26,7 @@ describe('catalogue', () => {
     }
   });
   test('no German words outside the catalogue', () => {
-    const sources = import.meta.glob<string>('../src/{visit,desk,shared,media,live}/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true });
+    const sources = import.meta.glob<string>('../src/{visit,desk,admin,shared,media,live}/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true });
     expect(Object.keys(sources).length).toBeGreaterThan(30);
     for (const [file, source] of Object.entries(sources)) {
       const code = source.replace(/<style>[\s\S]*|\/\*[\s\S]*?\*\/|\/\/.*|<!--[\s\S]*?-->/g, '');

@@ -60,11 +60,14 @@ export const newOffice = (order: number): OfficeRow => ({
   minutes: 20, bring: [], order, services: [], edition: 'new',
 });
 
+/** As German letters are written where there are none. */
+const spelled: Record<string, string> = { '\u00e4': 'ae', '\u00f6': 'oe', '\u00fc': 'ue', '\u00df': 'ss' };
+
 /** An id made of a name: "Bürgerbüro Süd" becomes "buergerbuero-sued"; with a number where that is taken. */
 export function idOf(name: string, taken: string[]): string {
   const plain = name
     .toLocaleLowerCase('de-DE')
-    .replace(/ä/g, 'ae').replace(/ö/g, 'oe').replace(/ü/g, 'ue').replace(/ß/g, 'ss')
+    .replace(/[\u00e4\u00f6\u00fc\u00df]/g, (letter) => spelled[letter] ?? letter)
     .normalize('NFD')
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
@@ -92,10 +95,11 @@ export function asTree(offices: OfficeRow[]): { office: OfficeRow; depth: number
 
 /** The offices that one may stand under: not itself, and none below it. */
 export function parentsOf(offices: OfficeRow[], id: string): OfficeRow[] {
+  if (id === '') return offices; // a new one has none below it
   const under = new Set([id]);
   for (let grown = true; grown; ) {
     grown = false;
-    for (const o of offices) if (o.id !== '' && under.has(o.parent) && !under.has(o.id)) grown = !!under.add(o.id);
+    for (const o of offices) if (under.has(o.parent) && !under.has(o.id)) grown = !!under.add(o.id);
   }
   return offices.filter((o) => !under.has(o.id));
 }
