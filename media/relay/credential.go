@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// lifetime of a credential.
-const lifetime = 10 * time.Minute
+// lifetime of a credential: longer than any seat's. It ends with its seat (Revoke), and with this process. Were it shorter, a seat that
+// comes to need the relay late in a talk, by another network for instance, would be refused.
+const lifetime = 24 * time.Hour
 
 // Credential is what a browser signs in with.
 type Credential struct {

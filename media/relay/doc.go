@@ -17,9 +17,10 @@
 //
 // # Credentials
 //
-// Issue gives a username "expiry:seat" with an HMAC as its password, good for one seat and ten minutes. A connection
-// that holds an allocation may go on refreshing it after that, until Revoke ends the seat: its connections are closed at
-// once and its credentials are refused from then on. A restart forgets all seats.
+// Issue gives a username "expiry:seat" with an HMAC as its password, good for one seat and for a day at the most: who comes to
+// need the relay late in a talk, by another network, has to get in. A connection that holds an allocation may go on
+// refreshing it after that. Revoke ends the seat: its connections are closed at once and its credentials are refused from
+// then on. A restart forgets all seats.
 //
 // A seat has two peer connections, so two of its allocations carry media at a time. It may hold more, up to 12: a browser
 // makes one for each connection, URL and network interface before it knows which it will use, and a connection that got
