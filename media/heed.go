@@ -34,7 +34,7 @@ func (s *sender) tell(b *port.Batch, r *receiver, told *publisherReport, now tim
 	ticks := uint64(passed/time.Microsecond) * uint64(s.fwd.codec.spec().rate) / 1e6
 	report := &rtcp.SenderReport{
 		SSRC: s.stream, NTPTime: ntp, RTPTime: told.timestamp + uint32(ticks) + offset,
-		PacketCount: uint32(s.count.packets.Load()), OctetCount: uint32(s.count.octets.Load()),
+		PacketCount: uint32(s.count.packets.Load() - s.apart.packets), OctetCount: uint32(s.count.octets.Load() - s.apart.octets),
 	}
 	s.reports.last[s.reports.n%len(s.reports.last)] = sentReport{middle: uint32(ntp >> 16), at: now}
 	s.reports.n++

@@ -10,10 +10,12 @@ import (
 )
 
 // Limits of repetition for one outgoing track. A peer that asks for everything it can name in one report would get
-// 4 MB for 1,500 bytes; so there is a budget, refilled as fast as any loss that can be repaired at all.
+// 4 MB for 1,500 bytes; so there is a budget, refilled by what leaves: whoever loses a third asks for 43 % of it again, and who asks for
+// more takes from all others on the town's line.
 const (
 	repeatBurst  = 256                   // packets
-	repeatRate   = 400                   // packets a second
+	repeatShare  = 0.5                   // of what leaves
+	repeatRate   = 25                    // packets a second, whatever leaves
 	repeatWithin = 10 * time.Millisecond // the same packet is not sent twice within
 )
 
@@ -40,6 +42,7 @@ type sender struct {
 	again   exit          // guarded by mu; of repetitions
 	repeats uint16        // guarded by mu; the last number on the stream of repetitions
 	budget  float64       // guarded by mu; of repetitions
+	apart   sentApart     // guarded by mu; on the stream of repetitions
 	filled  time.Time     // guarded by mu; when budget was last refilled
 	recent  [64]repeated  // guarded by mu; by number
 	reports senderReports // guarded by mu
@@ -261,13 +264,21 @@ func (s *sender) forwardLocked(b *port.Batch, r *receiver, p *packet) {
 		}
 	}
 	s.writeLocked(b, s.out)
+	s.budget = min(repeatBurst, s.budget+repeatShare)
 }
+
+// sentApart counts what left on the stream of repetitions, of which a report on the stream itself says nothing.
+type sentApart struct{ packets, octets uint64 }
 
 // writeLocked sends the packet in next.
 func (s *sender) writeLocked(b *port.Batch, out exit) {
 	if !out.send(b, &s.next) {
 		s.count.failed.Add(1) // the connection is going; its state says so
 		return
+	}
+	if s.next.repair {
+		s.apart.packets++
+		s.apart.octets += uint64(len(s.next.payload))
 	}
 	s.count.packets.Add(1)
 	s.count.octets.Add(uint64(len(s.next.payload)))
