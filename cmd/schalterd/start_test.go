@@ -67,20 +67,25 @@ func TestBindTakesOneNumberForBoth(t *testing.T) {
 
 func TestBindLeavesNothingOpenWhenUDPIsTaken(t *testing.T) {
 	t.Parallel()
-	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
+	// A connection of another test may happen to have one port for TCP, but not five.
+	var err error
+	for range 5 {
+		udp, listening := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if listening != nil {
+			t.Fatal(listening)
+		}
+		defer udp.Close()
+		address := udp.LocalAddr().String()
+		if _, err := bind(address); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatalf("bound a port that is taken: %v", err)
+		}
+		var tcp net.Listener
+		if tcp, err = net.Listen("tcp", address); err == nil {
+			_ = tcp.Close() // nothing was sent
+			return
+		}
 	}
-	defer udp.Close()
-	address := udp.LocalAddr().String()
-	if _, err := bind(address); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Fatalf("bound a port that is taken: %v", err)
-	}
-	tcp, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatalf("tcp was left open: %v", err)
-	}
-	tcp.Close()
+	t.Fatalf("tcp was left open: %v", err)
 }
 
 func TestNextNight(t *testing.T) {
