@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -135,7 +136,7 @@ func TestHoursThatAreRefused(t *testing.T) {
 	} {
 		got := ""
 		_, err := checkHours(c.hours)
-		if refusal, ok := err.(*Error); ok { //nolint:errorlint // as it is made
+		if refusal := (*Error)(nil); errors.As(err, &refusal) {
 			got = refusal.Code
 		}
 		if got != c.code {

@@ -378,13 +378,20 @@ func (w *Web) deskPage(c *call) error {
 	if err != nil {
 		return err
 	}
+	return w.staffPage(c, "desk", "desk.title", "src/desk.ts", func(town townHead, now string) any {
+		return deskBoot{Desk: desk, Town: town, Now: now}
+	})
+}
+
+// staffPage answers with a live page of staff, which no cache keeps.
+func (w *Web) staffPage(c *call, content, title, entry string, boot func(townHead, string) any) error {
 	town, err := w.hall.Town(c.ctx())
 	if err != nil {
 		return err
 	}
 	c.rw.Header().Set("Cache-Control", "no-store")
-	return w.document(c, http.StatusOK, "desk", w.texts.get("desk.title"), nil, shape{
-		entry: "src/desk.ts", hidden: true, boot: deskBoot{Desk: desk, Town: headOf(town), Now: rfc3339(w.now())},
+	return w.document(c, http.StatusOK, content, w.texts.get(title), nil, shape{
+		entry: entry, hidden: true, boot: boot(headOf(town), rfc3339(w.now())),
 	})
 }
 
@@ -429,13 +436,8 @@ func (w *Web) organisationPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	town, err := w.hall.Town(c.ctx())
-	if err != nil {
-		return err
-	}
-	c.rw.Header().Set("Cache-Control", "no-store")
-	return w.document(c, http.StatusOK, "organisation", w.texts.get("admin.organisation"), nil, shape{
-		entry: "src/admin.ts", hidden: true, boot: adminBoot{Organisation: body, Town: headOf(town), Now: rfc3339(w.now())},
+	return w.staffPage(c, "organisation", "admin.organisation", "src/admin.ts", func(town townHead, now string) any {
+		return adminBoot{Organisation: body, Town: town, Now: now}
 	})
 }
 

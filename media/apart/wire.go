@@ -6,9 +6,10 @@ import (
 	"net"
 	"os"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"schalter/media/port"
 )
 
 // socket is a stream socket whose calls never wait. What it does not take at once waits in it.
@@ -46,20 +47,16 @@ func (s *socket) stuck(now time.Time, takes time.Duration) bool {
 
 // receive reads what is there.
 func (s *socket) receive(b []byte) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
-		switch {
-		case errno == unix.EINTR:
-		case errno == unix.EAGAIN:
-			return 0, errWait{}
-		case errno != 0:
-			return 0, os.NewSyscallError("recv", errno)
-		case n == 0:
-			return 0, io.EOF
-		default:
-			return int(n), nil
-		}
+	n, errno := port.ReceiveNow(s.fd, b)
+	switch {
+	case errno == unix.EAGAIN:
+		return 0, errWait{}
+	case errno != 0:
+		return 0, os.NewSyscallError("recv", errno)
+	case n == 0:
+		return 0, io.EOF
 	}
+	return n, nil
 }
 
 // send sends b, or keeps what the socket does not take. It keeps a copy.
@@ -94,22 +91,12 @@ func (s *socket) moveOn() error {
 }
 
 // transmit sends as much as the socket takes.
-func (s *socket) transmit(b []byte) (sent int, err error) {
-	for sent < len(b) {
-		rest := b[sent:]
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&rest[0])), uintptr(len(rest)),
-			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-		switch errno {
-		case 0:
-			sent += int(n)
-		case unix.EINTR:
-		case unix.EAGAIN:
-			return sent, nil
-		default:
-			return sent, os.NewSyscallError("send", errno)
-		}
+func (s *socket) transmit(b []byte) (int, error) {
+	n, errno := port.SendNow(s.fd, b)
+	if errno != 0 && errno != unix.EAGAIN {
+		return n, os.NewSyscallError("send", errno)
 	}
-	return sent, nil
+	return n, nil
 }
 
 // shut closes the socket, if there is one, which takes it out of the epoll too: it is nobody else's.

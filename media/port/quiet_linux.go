@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,21 +84,12 @@ func (q *quiet) Read(b []byte) (int, error) {
 }
 
 func (q *quiet) receive(fd uintptr) {
-	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&q.in[0])), uintptr(len(q.in)), unix.MSG_DONTWAIT, 0, 0)
-		switch errno {
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-			return
-		case 0:
-			q.n = int(n)
-		default:
-			q.errno = errno
-		}
-		q.done = true
+	q.n, q.errno = ReceiveNow(int(fd), q.in)
+	if q.errno == unix.EAGAIN {
+		q.errno = 0
 		return
 	}
+	q.done = true
 }
 
 func (q *quiet) Write(b []byte) (int, error) {
@@ -143,18 +133,8 @@ func (q *quiet) WriteNow(b []byte) (int, error) {
 
 // transmit sends as much as the socket takes.
 func (q *quiet) transmit(fd uintptr) {
-	for q.sent < len(q.out) {
-		b := q.out[q.sent:]
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-		switch errno {
-		case 0:
-			q.sent += int(n)
-		case unix.EINTR:
-		default:
-			q.failed = errno
-			return
-		}
-	}
+	n, errno := SendNow(int(fd), q.out[q.sent:])
+	q.sent, q.failed = q.sent+n, errno
 }
 
 func (q *quiet) Close() error         { return q.end.close() }
